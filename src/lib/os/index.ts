@@ -1,0 +1,8 @@
+/** The one place that calls libc: everything that Node's own modules can't do. */
+export { asset, inBinary } from './assets.ts';
+export { errnoOf, errorText, hasCode, OsError, strerror } from './error.ts';
+export * from './file.ts';
+export { koffi } from './koffi.ts';
+export * from './socket.ts';
+export * from './tty.ts';
+export { type Watcher, type WatchHandlers, watch } from './watch.ts';

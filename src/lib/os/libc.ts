@@ -1,0 +1,92 @@
+import type { LibraryHandle } from 'koffi';
+import { koffi } from './koffi.ts';
+
+/** A call into C: numbers stand for integers and addresses, byte arrays for memory that the call may read and write. */
+type Call<A extends unknown[]> = (...args: A) => number;
+type Memory = Uint8Array | null;
+
+/** The C functions that the program uses, each declared once. `null` from a pointer argument is NULL. */
+interface Libc {
+  socket: Call<[number, number, number]>;
+  bind: Call<[number, Memory, number]>;
+  connect: Call<[number, Memory, number]>;
+  listen: Call<[number, number]>;
+  accept4: Call<[number, Memory, Memory, number]>;
+  getsockname: Call<[number, Memory, Memory]>;
+  send: Call<[number, Memory, number, number]>;
+  sendto: Call<[number, Memory, number, number, Memory, number]>;
+  recvfrom: Call<[number, Memory, number, number, Memory, Memory]>;
+  read: Call<[number, Memory, number]>;
+  write: Call<[number, Memory, number]>;
+  close: Call<[number]>;
+  fcntlInt: Call<[number, number, number]>;
+  fcntlPtr: Call<[number, number, Memory]>;
+  ioctlInt: Call<[number, number, number]>;
+  ioctlPtr: Call<[number, number, Memory]>;
+  lseek: Call<[number, number, number]>;
+  fallocate: Call<[number, number, number, number]>;
+  copy_file_range: Call<[number, Memory, number, Memory, number, number]>;
+  posix_openpt: Call<[number]>;
+  grantpt: Call<[number]>;
+  unlockpt: Call<[number]>;
+  ptsname_r: Call<[number, Memory, number]>;
+  tcgetattr: Call<[number, Memory]>;
+  tcsetattr: Call<[number, number, Memory]>;
+  setsid: Call<[]>;
+  strerror: (errno: number) => string;
+}
+
+const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: string[]]> = {
+  socket: ['socket', 'int', ['int', 'int', 'int']],
+  bind: ['bind', 'int', ['int', 'void *', 'uint32']],
+  connect: ['connect', 'int', ['int', 'void *', 'uint32']],
+  listen: ['listen', 'int', ['int', 'int']],
+  accept4: ['accept4', 'int', ['int', 'void *', 'void *', 'int']],
+  getsockname: ['getsockname', 'int', ['int', 'void *', 'void *']],
+  send: ['send', 'int64', ['int', 'void *', 'size_t', 'int']],
+  sendto: ['sendto', 'int64', ['int', 'void *', 'size_t', 'int', 'void *', 'uint32']],
+  recvfrom: ['recvfrom', 'int64', ['int', 'void *', 'size_t', 'int', 'void *', 'void *']],
+  read: ['read', 'int64', ['int', 'void *', 'size_t']],
+  write: ['write', 'int64', ['int', 'void *', 'size_t']],
+  close: ['close', 'int', ['int']],
+  fcntlInt: ['fcntl', 'int', ['int', 'int', 'long']],
+  fcntlPtr: ['fcntl', 'int', ['int', 'int', 'void *']],
+  ioctlInt: ['ioctl', 'int', ['int', 'ulong', 'long']],
+  ioctlPtr: ['ioctl', 'int', ['int', 'ulong', 'void *']],
+  lseek: ['lseek64', 'int64', ['int', 'int64', 'int']],
+  fallocate: ['fallocate64', 'int', ['int', 'int', 'int64', 'int64']],
+  copy_file_range: ['copy_file_range', 'int64', ['int', 'void *', 'int', 'void *', 'size_t', 'uint']],
+  posix_openpt: ['posix_openpt', 'int', ['int']],
+  grantpt: ['grantpt', 'int', ['int']],
+  unlockpt: ['unlockpt', 'int', ['int']],
+  ptsname_r: ['ptsname_r', 'int', ['int', 'void *', 'size_t']],
+  tcgetattr: ['tcgetattr', 'int', ['int', 'void *']],
+  tcsetattr: ['tcsetattr', 'int', ['int', 'int', 'void *']],
+  setsid: ['setsid', 'int', []],
+  strerror: ['strerror', 'str', ['int']],
+};
+
+let library: LibraryHandle | undefined;
+
+/** libc, each function bound when it is first used: a tool pays only for what it calls. */
+export const libc: Libc = Object.defineProperties(
+  {} as Libc,
+  Object.fromEntries(Object.keys(PROTOTYPES).map((name) => [name, lazily(name as keyof Libc)])),
+);
+
+function lazily(name: keyof Libc): PropertyDescriptor {
+  return {
+    configurable: true,
+    get() {
+      library ??= koffi().load('libc.so.6');
+      const value = library.func(...PROTOTYPES[name]);
+      Object.defineProperty(libc, name, { value });
+      return value;
+    },
+  };
+}
+
+/** errno of the last call that failed; read it before anything else is called. */
+export function lastErrno(): number {
+  return koffi().errno();
+}

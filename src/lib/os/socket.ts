@@ -1,0 +1,107 @@
+import { check, checkBlocking, OsError } from './error.ts';
+import { libc } from './libc.ts';
+
+const AF_UNIX = 1;
+const SOCK_TYPES = { stream: 1, dgram: 2, seqpacket: 5 } as const;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_TRUNC = 0x20;
+const EINVAL = 22;
+const ENAMETOOLONG = 36;
+
+/** sizeof(struct sockaddr_un): a 16-bit family and 108 bytes of path. */
+export const SOCKADDR_UN_SIZE = 110;
+const PATH_SIZE = SOCKADDR_UN_SIZE - 2;
+
+export type UnixSocketType = keyof typeof SOCK_TYPES;
+
+/**
+ * A raw `struct sockaddr_un` as the kernel takes it: family and path bytes, cut to the address length in use. Addresses
+ * are compared byte for byte; abstract names may hold NUL bytes anywhere.
+ */
+export type UnixAddress = Uint8Array;
+
+/** The address of a socket file. OsError ENAMETOOLONG from 108 bytes on: the kernel wants a terminating NUL. */
+export function pathAddress(path: string): UnixAddress {
+  const name = Buffer.from(path);
+  if (name.length >= PATH_SIZE) throw new OsError('bind', ENAMETOOLONG, path);
+  if (name.length === 0 || name.includes(0)) throw new OsError('bind', EINVAL, path);
+  return rawAddress(Buffer.concat([name, Buffer.alloc(1)]));
+}
+
+/** An address of these path bytes (108 at most), as long as they are. A first byte of 0 makes it abstract. */
+export function rawAddress(pathBytes: Uint8Array): UnixAddress {
+  if (pathBytes.length > PATH_SIZE) throw new OsError('bind', ENAMETOOLONG);
+  const address = Buffer.alloc(2 + pathBytes.length);
+  address.writeUInt16LE(AF_UNIX, 0);
+  address.set(pathBytes, 2);
+  return address;
+}
+
+/** A new AF_UNIX socket: non-blocking, closed on exec. */
+export function unixSocket(type: UnixSocketType): number {
+  return check('socket', libc.socket(AF_UNIX, SOCK_TYPES[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+export function bind(fd: number, address: UnixAddress): void {
+  check('bind', libc.bind(fd, address, address.length), printable(address));
+}
+
+export function connect(fd: number, address: UnixAddress): void {
+  check('connect', libc.connect(fd, address, address.length), printable(address));
+}
+
+export function listen(fd: number, backlog: number): void {
+  check('listen', libc.listen(fd, backlog));
+}
+
+/** The next waiting connection, non-blocking and closed on exec; undefined if none waits. */
+export function accept(fd: number): number | undefined {
+  return checkBlocking('accept', libc.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+/** The address that a socket is bound to, exactly as long as the kernel says. */
+export function socketAddress(fd: number): UnixAddress {
+  const address = Buffer.alloc(SOCKADDR_UN_SIZE);
+  const length = lengthWord();
+  check('getsockname', libc.getsockname(fd, address, length));
+  return address.subarray(0, Math.min(length.readUInt32LE(), SOCKADDR_UN_SIZE));
+}
+
+/** Sends on a connected socket. Bytes sent, or undefined if it would block. A closed peer is OsError EPIPE, no signal. */
+export function send(fd: number, data: Uint8Array): number | undefined {
+  return checkBlocking('send', libc.send(fd, data, data.length, MSG_NOSIGNAL));
+}
+
+/** Sends one datagram. Undefined if the receiver's queue is full. */
+export function sendTo(fd: number, data: Uint8Array, address: UnixAddress): number | undefined {
+  return checkBlocking('sendto', libc.sendto(fd, data, data.length, MSG_NOSIGNAL, address, address.length));
+}
+
+export interface Datagram {
+  /** Bytes of the datagram; more than the buffer holds when it was cut. 0 at the end of a stream or SEQPACKET. */
+  length: number;
+  /** The sender's address; empty if it is not bound. */
+  from: UnixAddress;
+}
+
+/** Receives one datagram (or what a stream has) into `buffer`; undefined if nothing waits. */
+export function receive(fd: number, buffer: Uint8Array): Datagram | undefined {
+  const from = Buffer.alloc(SOCKADDR_UN_SIZE);
+  const size = lengthWord();
+  const length = checkBlocking('recvfrom', libc.recvfrom(fd, buffer, buffer.length, MSG_TRUNC, from, size));
+  if (length === undefined) return undefined;
+  return { length, from: from.subarray(0, Math.min(size.readUInt32LE(), SOCKADDR_UN_SIZE)) };
+}
+
+function lengthWord(): Buffer {
+  const word = Buffer.alloc(4);
+  word.writeUInt32LE(SOCKADDR_UN_SIZE);
+  return word;
+}
+
+function printable(address: UnixAddress): string | undefined {
+  if (address.length <= 3 || address[2] === 0) return undefined;
+  return Buffer.from(address.subarray(2)).toString().replace(/\0.*$/s, '');
+}

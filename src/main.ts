@@ -1,0 +1,63 @@
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { findTool, type ToolEntry, tools } from './tools.ts';
+
+/**
+ * Which tool, by the name that the program was invoked under, else by the first argument. argv[1] is that name in the
+ * single binary and the unresolved symlink when an npm bin link runs; in both the user's words start at argv[2].
+ */
+function pick(argv: readonly string[]): { tool: ToolEntry | undefined; name: string; args: readonly string[] } {
+  const invoked = argv[1] ?? '';
+  const self = basename(invoked).replace(/^-/, '');
+  const byName = tools.find((tool) => tool.name === self);
+  if (byName) return { tool: byName, name: invoked, args: argv.slice(2) };
+  const word = argv[2] ?? '';
+  const tool = findTool(word);
+  return { tool, name: tool?.name ?? word, args: argv.slice(3) };
+}
+
+async function run(argv: readonly string[]): Promise<number> {
+  const { tool, name, args } = pick(argv);
+  if (tool) return (await tool.load()).main(args, name);
+  if (name === '--list') {
+    for (const entry of tools) process.stdout.write(`${entry.name}\n`);
+    return 0;
+  }
+  if (name === '--install') return install(args[0]);
+  const help = `usage: uml TOOL [ARGUMENTS]\n       uml --install DIR | --list\n\n${tools
+    .map((entry) => `  ${entry.name.padEnd(14)} ${entry.summary}\n`)
+    .join('')}`;
+  if (name === '--help' || name === 'help') {
+    process.stdout.write(help);
+    return 0;
+  }
+  process.stderr.write(name === '' ? help : `uml: no tool is called '${name}'; uml --list lists them\n`);
+  return 2;
+}
+
+/** Makes a link a tool in a directory, to this binary or script. */
+function install(directory: string | undefined): number {
+  if (directory === undefined) {
+    process.stderr.write('uml: --install needs the directory that the links go into\n');
+    return 2;
+  }
+  const target = basename(process.execPath) === 'node' ? resolve(process.argv[1] ?? '') : process.execPath;
+  mkdirSync(directory, { recursive: true });
+  for (const { name } of tools) {
+    const link = join(directory, name);
+    rmSync(link, { force: true });
+    symlinkSync(target, link);
+    process.stdout.write(`${link}\n`);
+  }
+  return 0;
+}
+
+run(process.argv).then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    process.stderr.write(`uml: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,57 @@
+/** What a tool's module exports. */
+export interface Tool {
+  /**
+   * Runs the tool.
+   * @param args the words after the tool's name
+   * @param name the name that it was invoked under, as the C tools print it in their messages
+   * @returns the exit status
+   */
+  main(args: readonly string[], name: string): number | Promise<number>;
+}
+
+export interface ToolEntry {
+  name: string;
+  /** Short names, accepted as the first argument of `uml` only. */
+  aliases: readonly string[];
+  summary: string;
+  load: () => Promise<Tool>;
+}
+
+/** Every tool of the binary, each loaded only when it is the one asked for. */
+export const tools: readonly ToolEntry[] = [
+  {
+    name: 'linux',
+    aliases: [],
+    summary: 'boot a User Mode Linux instance on an emulated CPU',
+    load: () => import('./commands/linux.ts'),
+  },
+  {
+    name: 'uml_mconsole',
+    aliases: ['mconsole'],
+    summary: 'control a running instance through its management console',
+    load: () => import('./commands/uml_mconsole.ts'),
+  },
+  {
+    name: 'uml_mkcow',
+    aliases: ['mkcow'],
+    summary: 'create an empty COW file over a backing file',
+    load: () => import('./commands/uml_mkcow.ts'),
+  },
+  {
+    name: 'uml_moo',
+    aliases: ['moo'],
+    summary: 'merge a COW file with its backing file',
+    load: () => import('./commands/uml_moo.ts'),
+  },
+  {
+    name: 'uml_switch',
+    aliases: ['switch'],
+    summary: 'virtual Ethernet switch or hub for instances and taps',
+    load: () => import('./commands/uml_switch.ts'),
+  },
+];
+
+/** The tool of this name or alias. */
+export function findTool(name: string): ToolEntry | undefined {
+  return tools.find((tool) => tool.name === name || tool.aliases.includes(name));
+}
