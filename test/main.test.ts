@@ -1,0 +1,54 @@
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { tools } from '../src/tools.ts';
+import { runTool, temporaryDirectory } from './support/run.ts';
+
+describe('uml', () => {
+  test('--list prints each tool on a line', async () => {
+    const { status, stdout, stderr } = await runTool('--list', []);
+    expect({ status, stdout, stderr }).toEqual({
+      status: 0,
+      stdout: tools.map(({ name }) => `${name}\n`).join(''),
+      stderr: '',
+    });
+  });
+
+  test('--help names every tool on standard output', async () => {
+    const { status, stdout } = await runTool('--help', []);
+    expect(status).toBe(0);
+    for (const { name, summary } of tools) expect(stdout).toContain(`${name.padEnd(14)} ${summary}`);
+  });
+
+  test('without a tool it prints its usage as an error', async () => {
+    const { status, stdout, stderr } = await runTool('', []);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(/^usage: uml TOOL/);
+  });
+
+  test('an unknown tool is one clear line and status 2', async () => {
+    const { status, stdout, stderr } = await runTool('uml_nothing', ['-x']);
+    expect({ status, stdout, stderr }).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: "uml: no tool is called 'uml_nothing'; uml --list lists them\n",
+    });
+  });
+
+  test('--install makes a link a tool and says so', async () => {
+    const directory = join(temporaryDirectory(), 'bin');
+    for (const _twice of [1, 2]) {
+      const { status, stdout } = await runTool('--install', [directory]);
+      expect(status).toBe(0);
+      expect(stdout).toBe(tools.map(({ name }) => `${join(directory, name)}\n`).join(''));
+    }
+    expect(readdirSync(directory).sort()).toEqual(tools.map(({ name }) => name).sort());
+    for (const name of readdirSync(directory)) expect(existsSync(readlinkSync(join(directory, name)))).toBe(true);
+  });
+
+  test('--install without a directory is an error', async () => {
+    const { status, stderr } = await runTool('--install', []);
+    expect(status).toBe(2);
+    expect(stderr).toBe('uml: --install needs the directory that the links go into\n');
+  });
+});
