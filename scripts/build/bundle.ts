@@ -1,0 +1,63 @@
+import { chmodSync, existsSync, mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { dist, root } from './paths.ts';
+
+const shim = join(root, 'src/shims/string-width.ts');
+const stringWidth: Plugin = {
+  name: 'string-width',
+  setup(builder) {
+    builder.onResolve({ filter: /^string-width$/ }, ({ importer }) => (importer === shim ? undefined : { path: shim }));
+  },
+};
+
+// The program is one CommonJS file, because that is what a Node single executable runs; esbuild makes of each import()
+// of our own modules a wrapper that runs on first use, so a tool still pays only for what it loads.
+const shared: BuildOptions = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  external: ['koffi'], // an addon: from node_modules, or from the binary's assets (src/lib/os/koffi.ts)
+  define: { 'import.meta.url': '__import_meta_url', 'import.meta.dirname': '__dirname', __BUNDLED__: 'true' },
+  plugins: [stringWidth],
+  logLevel: 'warning',
+};
+const prologue = 'const __import_meta_url=require("node:url").pathToFileURL(__filename).href;';
+
+/** Worker threads can't share the program's file inside the binary, so each is a bundle of its own, carried as an asset. */
+const WORKERS: Readonly<Record<string, string>> = {
+  'switch-worker.cjs': 'src/lib/switch/worker-entry.ts',
+};
+
+/** Bundles the program to dist/uml.cjs and returns that path. */
+export async function bundleProgram(): Promise<string> {
+  const file = join(dist, 'uml.cjs');
+  await bundle('src/main.ts', file, `#!/usr/bin/env node\n"use strict";${prologue}`);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+/** Bundles the workers into dist/assets and returns the assets: name and file. */
+export async function bundleWorkers(): Promise<Record<string, string>> {
+  const assets: Record<string, string> = {};
+  for (const [name, entry] of Object.entries(WORKERS)) {
+    if (!existsSync(join(root, entry))) continue;
+    assets[name] = join(dist, 'assets', name);
+    await bundle(entry, assets[name], `"use strict";${prologue}`);
+  }
+  return assets;
+}
+
+/** Writes beside the old file and then takes its place, so that a program that is running or starting never sees half of it. */
+async function bundle(entry: string, file: string, banner: string): Promise<void> {
+  mkdirSync(dirname(file), { recursive: true });
+  const fresh = `${file}.${process.pid}`;
+  await build({ ...shared, entryPoints: [join(root, entry)], outfile: fresh, banner: { js: banner } }).catch(() => {
+    process.exit(1); // esbuild has said what is wrong, and where
+  });
+  renameSync(fresh, file);
+}

@@ -1,0 +1,58 @@
+// `npm run setup -- --for test|demo|guest`: installs the Debian packages that a purpose needs, after saying which.
+// Without root it prints the one command that does so, and stops.
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+
+/** What the guest kernel and its root file system are built with (Debian's kernel source, and what its build calls). */
+const guest = 'linux-source-6.1 gcc libc6-dev make flex bison bc perl cpio xz-utils e2fsprogs'.split(' ');
+
+const packagesFor: Readonly<Record<string, readonly string[]>> = {
+  guest,
+  demo: [...guest, 'iproute2', 'iputils-ping'],
+  test: [
+    ...guest,
+    ...['uml-utilities', 'user-mode-linux', 'vde2'], // the C tools and the real UML that ours are compared with
+    ...['busybox-static', 'genisoimage', 'mtools', 'util-linux', 'file'], // disk images
+    ...['iproute2', 'iputils-ping', 'tcpdump'], // network namespaces and traffic
+  ],
+};
+
+const { values } = parseArgs({ options: { for: { type: 'string' } } });
+const wanted = packagesFor[values.for ?? ''];
+if (!wanted) stop(`setup: --for needs one of ${Object.keys(packagesFor).join(', ')}`);
+const missing = missingPackages(wanted);
+if (missing.length > 0) install(missing);
+
+/** Those of these packages that are not installed. */
+function missingPackages(names: readonly string[]): string[] {
+  const query = spawnSync('dpkg-query', ['-W', `-f=\${Package} \${db:Status-Status}\\n`, ...names], {
+    encoding: 'utf8',
+  });
+  if (query.error) stop(`setup: this is not a Debian system; it needs what these packages hold: ${names.join(' ')}`);
+  const installed = new Set(query.stdout.split('\n').filter((line) => line.endsWith(' installed')));
+  return names.filter((name) => !installed.has(`${name} installed`));
+}
+
+function install(names: readonly string[]): void {
+  const install = ['install', '-y', '--no-install-recommends', ...names];
+  if (process.getuid?.() !== 0)
+    stop(`setup: Debian packages are missing. As root, run:\n  apt-get ${install.join(' ')}`);
+  console.log(`Installing Debian packages: ${names.join(' ')}`);
+  const quiet = ['-qq', '-o', 'Dpkg::Use-Pty=0'];
+  apt([...quiet, 'update']);
+  apt([...quiet, ...install]);
+  const left = missingPackages(names);
+  if (left.length > 0) stop(`setup: apt-get did not install ${left.join(' ')}`);
+}
+
+function apt(args: readonly string[]): void {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const { status, stdout, stderr, error } = spawnSync('apt-get', args, { env, encoding: 'utf8', maxBuffer: 2 ** 26 });
+  if (status !== 0)
+    stop(`${stdout}${stderr}setup: apt-get ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
+}
+
+function stop(text: string): never {
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+}

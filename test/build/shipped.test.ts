@@ -1,0 +1,101 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { tools } from '../../src/tools.ts';
+import { type Outcome, root, runProgram, runTool, temporaryDirectory } from '../support/run.ts';
+
+const bin = join(root, 'dist/bin');
+const binary = join(bin, 'uml');
+const names = tools.map(({ name }) => name);
+
+/** Nothing of the caller's environment: what the binary needs, it carries. */
+const bare = { cwd: '/', env: Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined])) };
+
+/** The C tools print the name that they were invoked under, so a path there differs and nothing else may. */
+function renamed(outcome: Outcome, path: string): Outcome {
+  const name = (text: string): string => text.replaceAll(path, basename(path));
+  return { ...outcome, stdout: name(outcome.stdout), stderr: name(outcome.stderr) };
+}
+
+beforeAll(() => {
+  if (!existsSync(binary)) throw new Error('these tests are about what was built: npm run build');
+});
+
+test('package.json names every tool, and only the tools', () => {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: Record<string, string> };
+  expect(manifest.bin).toEqual(Object.fromEntries(['uml', ...names].map((name) => [name, 'dist/uml.cjs'])));
+});
+
+describe('the single binary', () => {
+  test('has a link a tool beside it', () => {
+    const links = readdirSync(bin).filter((name) => name !== 'uml' && !name.startsWith('.'));
+    expect(links.sort()).toEqual([...names].sort());
+    for (const name of links) expect(readlinkSync(join(bin, name))).toBe('uml');
+  });
+
+  test('--list names the tools, from / and without an environment', async () => {
+    const outcome = await runProgram(binary, ['--list'], bare);
+    expect(outcome).toEqual({ status: 0, signal: null, stdout: `${names.join('\n')}\n`, stderr: '' });
+  });
+
+  test('takes the tool from a link, from its first argument and from an alias, and says the same each time', async () => {
+    const fromSource = await runTool('uml_moo', []);
+    expect(fromSource.status).toBe(1);
+    const byArgument = await runProgram(binary, ['uml_moo'], bare);
+    expect(byArgument).toEqual(fromSource);
+    expect(await runProgram(binary, ['moo'], bare)).toEqual(fromSource);
+    const byLink = await runProgram(join(bin, 'uml_moo'), [], bare);
+    expect(renamed(byLink, join(bin, 'uml_moo'))).toEqual(fromSource);
+  });
+
+  test('is found by PATH under a tool name', async () => {
+    const outcome = await runProgram('/bin/sh', ['-c', 'uml_moo'], { ...bare, env: { ...bare.env, PATH: bin } });
+    expect(outcome).toEqual(await runTool('uml_moo', []));
+  });
+
+  test('an unknown tool is one line and status 2', async () => {
+    const outcome = await runProgram(binary, ['uml_nothing'], bare);
+    expect(outcome).toEqual({
+      status: 2,
+      signal: null,
+      stdout: '',
+      stderr: "uml: no tool is called 'uml_nothing'; uml --list lists them\n",
+    });
+  });
+
+  test('--install links to the binary itself, and the links work', async () => {
+    const directory = temporaryDirectory();
+    const outcome = await runProgram(binary, ['--install', directory], bare);
+    expect(outcome.stdout).toBe(names.map((name) => `${join(directory, name)}\n`).join(''));
+    for (const name of names) expect(realpathSync(join(directory, name))).toBe(binary);
+    expect((await runProgram(join(directory, 'uml_moo'), [], bare)).status).toBe(1);
+  });
+});
+
+describe('the form that npm installs', () => {
+  const bundle = join(root, 'dist/uml.cjs');
+
+  /** The Node of the machine, as a user's `npm install` would run the tools; npm scripts put the base Node before it. */
+  function machineNode(): string {
+    const path = (process.env.PATH ?? '').split(':').filter((directory) => !directory.includes('node_modules'));
+    return execFileSync('/bin/sh', ['-c', 'command -v node'], {
+      env: { PATH: path.join(':') },
+      encoding: 'utf8',
+    }).trim();
+  }
+
+  test('takes the tool from the name of the link', async () => {
+    const directory = temporaryDirectory();
+    const link = join(directory, 'uml_moo');
+    symlinkSync(bundle, link);
+    const outcome = await runProgram(machineNode(), [link], { cwd: '/' });
+    const fromSource = await runTool('uml_moo', []);
+    expect(renamed(outcome, link)).toEqual(fromSource);
+  });
+
+  test('runs by itself, with the Node of the PATH', async () => {
+    const outcome = await runProgram(bundle, ['--list']);
+    expect(outcome).toEqual({ status: 0, signal: null, stdout: `${names.join('\n')}\n`, stderr: '' });
+  });
+});
