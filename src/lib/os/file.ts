@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { check, OsError } from './error.ts';
+import { koffi } from './koffi.ts';
 import { lastErrno, libc } from './libc.ts';
 
 const F_GETLK = 5;
@@ -10,7 +11,7 @@ const SEEK_HOLE = 4;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
 const BLKGETSIZE64 = 0x80081272;
-const { EAGAIN, EACCES, ENXIO } = constants.errno;
+const { EAGAIN, EACCES, EINVAL, ENOSYS, ENXIO, EOPNOTSUPP } = constants.errno;
 
 export type LockType = 'read' | 'write';
 
@@ -81,6 +82,24 @@ function offsetWord(offset: number): Buffer {
   return word;
 }
 
+const RWF_NOWAIT = 8;
+const vector = Buffer.alloc(16); // struct iovec, reused: the call is over when it returns
+
+/**
+ * pread(2) that never waits for the disk: it takes what the page cache holds.
+ * @returns the bytes read, 0 at the end of the file; undefined if the disk would have to be read, or where the file
+ * system can't tell.
+ */
+export function readCached(fd: number, into: Uint8Array, position: number): number | undefined {
+  vector.writeBigUInt64LE(BigInt(koffi().address(into)), 0);
+  vector.writeBigUInt64LE(BigInt(into.length), 8);
+  const read = libc.preadv2(fd, vector, 1, position, RWF_NOWAIT);
+  if (read >= 0) return read;
+  const errno = lastErrno();
+  if (errno === EAGAIN || errno === EOPNOTSUPP || errno === EINVAL || errno === ENOSYS) return undefined;
+  throw new OsError('preadv2', errno);
+}
+
 /** Size in bytes of a block device. */
 export function blockDeviceSize(fd: number): number {
   const size = Buffer.alloc(8);
@@ -119,10 +138,25 @@ export function closeFd(fd: number): void {
 
 const F_GETFL = 3;
 const F_SETFL = 4;
+const F_DUPFD_CLOEXEC = 1030;
 const O_NONBLOCK = 0o4000;
 
 /** Makes a descriptor non-blocking. It changes the open file, so also every other descriptor of it. */
 export function setNonBlocking(fd: number): void {
-  const flags = check('fcntl', libc.fcntlInt(fd, F_GETFL, 0));
-  check('fcntl', libc.fcntlInt(fd, F_SETFL, flags | O_NONBLOCK));
+  setStatusFlags(fd, statusFlags(fd) | O_NONBLOCK);
+}
+
+/** Access mode and status flags of an open file, as open(2) takes them. */
+export function statusFlags(fd: number): number {
+  return check('fcntl', libc.fcntlInt(fd, F_GETFL, 0));
+}
+
+/** Sets the status flags of an open file, for every descriptor of it. */
+export function setStatusFlags(fd: number, flags: number): void {
+  check('fcntl', libc.fcntlInt(fd, F_SETFL, flags));
+}
+
+/** Another descriptor of the same open file, closed on exec. */
+export function duplicateFd(fd: number): number {
+  return check('fcntl', libc.fcntlInt(fd, F_DUPFD_CLOEXEC, 0));
 }
