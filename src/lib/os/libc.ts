@@ -26,6 +26,7 @@ interface Libc {
   lseek: Call<[number, number, number]>;
   fallocate: Call<[number, number, number, number]>;
   copy_file_range: Call<[number, Memory, number, Memory, number, number]>;
+  preadv2: Call<[number, Memory, number, number, number]>;
   posix_openpt: Call<[number]>;
   grantpt: Call<[number]>;
   unlockpt: Call<[number]>;
@@ -56,6 +57,7 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   lseek: ['lseek64', 'int64', ['int', 'int64', 'int']],
   fallocate: ['fallocate64', 'int', ['int', 'int', 'int64', 'int64']],
   copy_file_range: ['copy_file_range', 'int64', ['int', 'void *', 'int', 'void *', 'size_t', 'uint']],
+  preadv2: ['preadv64v2', 'int64', ['int', 'void *', 'int', 'int64', 'int']],
   posix_openpt: ['posix_openpt', 'int', ['int']],
   grantpt: ['grantpt', 'int', ['int']],
   unlockpt: ['unlockpt', 'int', ['int']],
