@@ -1,0 +1,7 @@
+/** The management console: its wire format, a client, a server, and notifications (spec 2 to 4). */
+export { DEFAULT_TIMEOUT, type MconsoleReply, type RequestOptions, request } from './client.ts';
+export { MconsoleError, type MconsoleErrorCode } from './error.ts';
+export { SERVER_HELP } from './help.ts';
+export { type NotificationOptions, notifications, notify } from './notifications.ts';
+export { MAX_COMMAND, type Notification, VERSION } from './protocol.ts';
+export { type Command, type MconsoleServer, type MconsoleServerOptions, type Reply, serveMconsole } from './server.ts';

@@ -1,0 +1,53 @@
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Environment, searchBases } from './base.ts';
+import { UmidError } from './error.ts';
+import { unlessMissing } from './missing.ts';
+import { type OwnerState, ownerOf } from './owner.ts';
+
+/** A management console's socket, and the umid directory that it is in. */
+export interface FoundSocket {
+  /** The name that was asked for. */
+  name: string;
+  socketPath: string;
+  /** The pid file beside it; it need not exist. */
+  pidPath: string;
+}
+
+/**
+ * Finds an instance's management console, in the order of the C client (spec 4.1): the umid in `UML_DIR` where it is
+ * set, in `$HOME/.uml`, in `/tmp/uml`; then the name as the path of a socket or of a umid directory.
+ * @throws UmidError NOT_FOUND
+ */
+export function findSocket(name: string, environment: Environment): FoundSocket {
+  const inBases = name === '' ? [] : searchBases(environment).map((base) => `${base}${name}/mconsole`);
+  const asPath = name === '' ? [] : [`${name.replace(/\/+$/, '')}/mconsole`, name];
+  for (const socketPath of [...inBases, ...asPath]) {
+    const there = status(socketPath);
+    if (there && !there.isDirectory()) return { name, socketPath, pidPath: `${dirname(socketPath)}/pid` };
+  }
+  throw new UmidError('NOT_FOUND', `no instance or socket is called '${name}'`, { umid: name, tried: inBases });
+}
+
+/** One umid directory. */
+export interface Instance {
+  umid: string;
+  path: string;
+  socketPath: string;
+  pid: number | undefined;
+  state: OwnerState;
+}
+
+/** Every umid directory of a base, by name, with its owner's state; empty if there is no such base. */
+export function listInstances(base: string): Instance[] {
+  const names = unlessMissing(() => readdirSync(base).sort(), []);
+  return names.flatMap((umid) => {
+    const path = base + umid;
+    if (!status(path)?.isDirectory()) return [];
+    return [{ umid, path, socketPath: `${path}/mconsole`, ...ownerOf(path) }];
+  });
+}
+
+function status(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false });
+}
