@@ -1,7 +1,9 @@
 import { constants } from 'node:os';
 import { lastErrno, libc } from './libc.ts';
 
+// Two names share a number here and there; EAGAIN is the one that Node itself uses.
 const NAMES = new Map<number, string>(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+NAMES.set(constants.errno.EAGAIN, 'EAGAIN');
 
 /** A system call that failed. `code` is the errno's name, `syscall` the call, `path` the file where one was named. */
 export class OsError extends Error {

@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads';
 import { OsError } from './error.ts';
 import { koffi } from './koffi.ts';
 
@@ -27,9 +28,11 @@ export interface Watcher {
 
 /**
  * Watches any descriptor that epoll takes (sockets of every type, pipes, ttys, taps; not regular files) on Node's own
- * event loop: no thread, no polling. Main thread only.
+ * event loop: no thread, no polling. A failed descriptor calls both handlers: the read or write then tells the error.
+ * Main thread only, as libuv's default loop is. OsError EEXIST if the descriptor is watched already, EPERM if it can't be.
  */
 export function watch(fd: number, handlers: WatchHandlers): Watcher {
+  if (!isMainThread) throw new Error('watch() is for the main thread: a worker has another event loop');
   const loop = eventLoop();
   const handle = koffi().alloc('uint8', loop.pollSize);
   const key = koffi().address(handle);
@@ -38,13 +41,13 @@ export function watch(fd: number, handlers: WatchHandlers): Watcher {
     koffi().free(handle);
     throw new OsError('epoll_ctl', -status);
   }
-  watched.set(key, handlers);
+  watched.set(key, { handle, handlers });
   apply(loop, handle, handlers);
   let open = true;
   return {
     set(next) {
       if (!open) return;
-      watched.set(key, next);
+      watched.set(key, { handle, handlers: next });
       apply(loop, handle, next);
     },
     ref: () => open && loop.ref(handle),
@@ -59,7 +62,7 @@ export function watch(fd: number, handlers: WatchHandlers): Watcher {
   };
 }
 
-const watched = new Map<bigint, WatchHandlers>();
+const watched = new Map<bigint, { handle: unknown; handlers: WatchHandlers }>();
 /** Memory of handles that libuv still holds, until its close callback. */
 const closing = new Map<bigint, unknown>();
 
@@ -84,10 +87,10 @@ function eventLoop(): EventLoop {
   const pollCallback = k.pointer(k.proto('void uml_poll_cb(void *handle, int status, int events)'));
   const closeCallback = k.pointer(k.proto('void uml_close_cb(void *handle)'));
   const onEvent = k.register((handle: bigint, status: number, events: number) => {
-    const handlers = watched.get(k.address(handle));
-    if (!handlers) return;
-    if (status < 0 || events & (UV_READABLE | UV_DISCONNECT)) handlers.readable?.();
-    if (events & UV_WRITABLE) handlers.writable?.();
+    dispatch(k.address(handle), status < 0 ? UV_READABLE | UV_WRITABLE : events);
+    const still = watched.get(k.address(handle));
+    // libuv stops a handle whose descriptor reports an error (uv__poll_io); the error may be one that passes.
+    if (status < 0 && still && loopOfNode) apply(loopOfNode, still.handle, still.handlers);
   }, pollCallback);
   const onClose = k.register((handle: bigint) => {
     const key = k.address(handle);
@@ -111,8 +114,21 @@ function eventLoop(): EventLoop {
   return loopOfNode;
 }
 
+/** Calls the handlers that are in force: the first may have replaced or closed the second's. */
+function dispatch(key: bigint, events: number): void {
+  try {
+    if (events & (UV_READABLE | UV_DISCONNECT)) watched.get(key)?.handlers.readable?.();
+    if (events & UV_WRITABLE) watched.get(key)?.handlers.writable?.();
+  } catch (error) {
+    // An exception can't pass through libuv's C frames: it would lie there until the next call into JavaScript.
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}
+
 function apply(loop: EventLoop, handle: unknown, handlers: WatchHandlers): void {
   const events = (handlers.readable ? UV_READABLE | UV_DISCONNECT : 0) | (handlers.writable ? UV_WRITABLE : 0);
-  if (events) loop.start(handle, events);
-  else loop.stop(handle);
+  const status = events ? loop.start(handle, events) : loop.stop(handle);
+  if (status < 0) throw new OsError('epoll_ctl', -status);
 }

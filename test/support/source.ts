@@ -1,0 +1,11 @@
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { type Child, spawnProgram } from './run.ts';
+
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+
+/** Runs a piece of TypeScript in a process of its own, with everything of a module of ours (its URL) as `it`. */
+export function spawnSource(module: URL, code: string): Child {
+  const source = `import * as it from ${JSON.stringify(module.href)};\n${code}`;
+  return spawnProgram(process.execPath, ['--import', tsx, '--input-type=module', '-e', source]);
+}
