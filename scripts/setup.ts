@@ -1,16 +1,14 @@
-// `npm run setup -- --for test|demo|guest`: installs the Debian packages that a purpose needs, after saying which.
+// `node scripts/setup.ts --for test|demo|guest`: installs the Debian packages that a purpose needs, after saying which.
 // Without root it prints the one command that does so, and stops.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { missingPackages as missingForGuest } from '../src/emulator/guest/index.ts';
 
-/** What the guest kernel and its root file system are built with (Debian's kernel source, and what its build calls). */
-const guest = 'linux-source-6.1 gcc libc6-dev make flex bison bc perl cpio xz-utils e2fsprogs'.split(' ');
-
+/** Beside these, each purpose needs what the guest kernel and its root file system are built with. */
 const packagesFor: Readonly<Record<string, readonly string[]>> = {
-  guest,
-  demo: [...guest, 'iproute2', 'iputils-ping'],
+  guest: [],
+  demo: [],
   test: [
-    ...guest,
     ...['uml-utilities', 'user-mode-linux', 'vde2'], // the C tools and the real UML that ours are compared with
     ...['busybox-static', 'genisoimage', 'mtools', 'util-linux', 'file'], // disk images
     ...['iproute2', 'iputils-ping', 'tcpdump'], // network namespaces and traffic
@@ -20,11 +18,12 @@ const packagesFor: Readonly<Record<string, readonly string[]>> = {
 const { values } = parseArgs({ options: { for: { type: 'string' } } });
 const wanted = packagesFor[values.for ?? ''];
 if (!wanted) stop(`setup: --for needs one of ${Object.keys(packagesFor).join(', ')}`);
-const missing = missingPackages(wanted);
+const missing = [...missingPackages(wanted), ...missingForGuest()];
 if (missing.length > 0) install(missing);
 
 /** Those of these packages that are not installed. */
 function missingPackages(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
   const query = spawnSync('dpkg-query', ['-W', `-f=\${Package} \${db:Status-Status}\\n`, ...names], {
     encoding: 'utf8',
   });
@@ -41,7 +40,7 @@ function install(names: readonly string[]): void {
   const quiet = ['-qq', '-o', 'Dpkg::Use-Pty=0'];
   apt([...quiet, 'update']);
   apt([...quiet, ...install]);
-  const left = missingPackages(names);
+  const left = [...missingPackages(names), ...missingForGuest()];
   if (left.length > 0) stop(`setup: apt-get did not install ${left.join(' ')}`);
 }
 

@@ -1,6 +1,7 @@
 // `npm run build`: dist/uml.cjs with dist/assets (the form that npm installs) and dist/bin (the single binary, and a link a tool).
 import { copyFileSync, mkdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { findGuestKernel } from '../../src/emulator/guest/index.ts';
 import { tools } from '../../src/tools.ts';
 import { buildBinary } from './binary.ts';
 import { bundleProgram, bundleWorkers } from './bundle.ts';
@@ -8,25 +9,37 @@ import { dist, packageFile, root } from './paths.ts';
 
 const began = performance.now();
 const bundle = await bundleProgram();
-const assets = { ...(await bundleWorkers()), ...(await copyAssets()) };
+const assets = { ...(await bundleWorkers()), ...copyAssets() };
 const made = await buildBinary(bundle, assets);
 for (const { name } of tools) link(name);
 
 const binary = join(dist, 'bin/uml');
 const size = (statSync(binary).size / 2 ** 20).toFixed(0);
+const kernel = assets.vmlinux ? 'with' : 'without';
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
 console.log(
-  `${relative(root, binary)}: ${size} MiB, ${tools.length} tools${made ? '' : ', up to date'} (${seconds} s)`,
+  `${relative(root, binary)}: ${size} MiB, ${tools.length} tools, ${kernel} the guest kernel${made ? '' : ', up to date'} (${seconds} s)`,
 );
 
-/** Puts the files that travel with the program into dist/assets: name and file of each. */
-async function copyAssets(): Promise<Record<string, string>> {
-  const sources: Record<string, string> = { 'v86.wasm': packageFile('v86', 'build/v86.wasm') };
+/**
+ * Puts the files that travel with the program into dist/assets: name and file of each. The guest kernel goes along if
+ * it was built (`npm run guest`); without it `linux` looks for one in the user's cache.
+ */
+function copyAssets(): Record<string, string> {
+  const kernel = findGuestKernel();
+  const sources: Record<string, string | undefined> = {
+    'v86.wasm': packageFile('v86', 'build/v86.wasm'),
+    vmlinux: kernel?.vmlinux,
+    'guest-config': kernel?.config,
+  };
   const assets: Record<string, string> = {};
   mkdirSync(join(dist, 'assets'), { recursive: true });
   for (const [name, source] of Object.entries(sources)) {
-    assets[name] = join(dist, 'assets', name);
-    copyFileSync(source, assets[name]);
+    const file = join(dist, 'assets', name);
+    rmSync(file, { force: true });
+    if (source === undefined) continue;
+    copyFileSync(source, file);
+    assets[name] = file;
   }
   return assets;
 }
