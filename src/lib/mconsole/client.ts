@@ -56,7 +56,7 @@ export interface RequestOptions {
  */
 export async function request(
   socketPath: string,
-  command: string,
+  command: string | Uint8Array,
   { timeout = DEFAULT_TIMEOUT }: RequestOptions = {},
 ): Promise<MconsoleReply> {
   const datagram = encodeRequest(command);

@@ -2,6 +2,10 @@
 export { DEFAULT_TIMEOUT, type MconsoleReply, type RequestOptions, request } from './client.ts';
 export { MconsoleError, type MconsoleErrorCode } from './error.ts';
 export { SERVER_HELP } from './help.ts';
+export { promptedLines, type Terminal } from './lines.ts';
+export { CLIENT_HELP, type ClientCommand, parseLine } from './local.ts';
+export { logRequests } from './log.ts';
 export { type NotificationOptions, notifications, notify } from './notifications.ts';
+export { absolutePaths, type RewrittenCommand } from './paths.ts';
 export { MAX_COMMAND, type Notification, VERSION } from './protocol.ts';
 export { type Command, type MconsoleServer, type MconsoleServerOptions, type Reply, serveMconsole } from './server.ts';

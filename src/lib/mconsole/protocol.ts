@@ -19,8 +19,8 @@ export const MAX_PART = DATA_SIZE - 1;
 export const MAX_DATAGRAM = 4096;
 
 /** A request as the C client sends it: always 524 bytes. MconsoleError TOO_LONG where it does not fit. */
-export function encodeRequest(command: string): Buffer {
-  const data = Buffer.from(command);
+export function encodeRequest(command: string | Uint8Array): Buffer {
+  const data = typeof command === 'string' ? Buffer.from(command) : command;
   if (data.length > MAX_COMMAND) {
     throw new MconsoleError('TOO_LONG', `the command has ${data.length} bytes, ${MAX_COMMAND} is the most`);
   }
@@ -28,7 +28,7 @@ export function encodeRequest(command: string): Buffer {
   datagram.writeUInt32LE(MAGIC, 0);
   datagram.writeUInt32LE(VERSION, 4);
   datagram.writeUInt32LE(data.length, 8);
-  data.copy(datagram, HEADER_SIZE);
+  datagram.set(data, HEADER_SIZE);
   return datagram;
 }
 

@@ -10,8 +10,8 @@ export interface FoundSocket {
   /** The name that was asked for. */
   name: string;
   socketPath: string;
-  /** The pid file beside it; it need not exist. */
-  pidPath: string;
+  /** The directory that the socket is in. */
+  directory: string;
 }
 
 /**
@@ -24,7 +24,7 @@ export function findSocket(name: string, environment: Environment): FoundSocket 
   const asPath = name === '' ? [] : [`${name.replace(/\/+$/, '')}/mconsole`, name];
   for (const socketPath of [...inBases, ...asPath]) {
     const there = status(socketPath);
-    if (there && !there.isDirectory()) return { name, socketPath, pidPath: `${dirname(socketPath)}/pid` };
+    if (there && !there.isDirectory()) return { name, socketPath, directory: dirname(socketPath) };
   }
   throw new UmidError('NOT_FOUND', `no instance or socket is called '${name}'`, { umid: name, tried: inBases });
 }

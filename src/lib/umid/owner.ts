@@ -64,6 +64,16 @@ export function answers(socketPath: string): boolean {
   }
 }
 
+/**
+ * The process that a umid directory belongs to, to send a signal to: undefined where there is none any more, also when
+ * its pid has gone to another process since.
+ */
+export function liveOwner(directory: string): number | undefined {
+  const pidFile = `${directory}/pid`;
+  const pid = readPid(pidFile);
+  return pid !== undefined && isAlive(pid) && !startedAfter(pid, pidFile) ? pid : undefined;
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
