@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { constants as osConstants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { hasCode, OsError } from '../os/index.ts';
+import { describeBacking, type Report, step } from './backing.ts';
+import { about, CowError, systemError } from './error.ts';
+import { type CowHeader, encodeHeader } from './header.ts';
+import { type HeldFile, hold, holdCreated, type Lock } from './held.ts';
+import { umlText } from './texts.ts';
+
+export interface CreateOptions {
+  /** The COW file to make. */
+  cow: string;
+  /** The file or block device that it goes over. */
+  backing: string;
+  /** An existing COW file is emptied and described anew; without it that is an error. */
+  replace?: true;
+  /** Takes the C code's messages, one a call. */
+  report?: Report;
+}
+
+/**
+ * Makes an empty V3 COW file over a backing file. It appears under its name complete and durable, or not at all.
+ * @returns its header
+ * @throws CowError `system` (EEXIST without `replace`), `locked`, `same-file`, `name-too-long`
+ */
+export function createCow({ cow, backing, replace, report = () => {} }: CreateOptions): CowHeader {
+  if (existsSync(cow)) {
+    if (!replace) throw systemError(alreadyThere(), cow);
+    return replaceCow(cow, backing, report);
+  }
+  const created = createHeld(cow, backing, 'write', report);
+  created.file.close();
+  return created.header;
+}
+
+/** Makes a COW file and keeps it open, locked from its first moment. */
+export function createHeld(
+  cow: string,
+  backing: string,
+  lock: Lock,
+  report: Report,
+): { file: HeldFile; header: CowHeader } {
+  const { header } = describeBacking(backing, report);
+  const directory = dirname(cow);
+  const temporary = join(directory, `.uml-${randomBytes(6).toString('hex')}`);
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+  const file = holdCreated(
+    about(cow, () => openSync(temporary, flags, 0o644)),
+    cow,
+    lock,
+  );
+  try {
+    fill(file, header, report);
+    about(cow, () => publish(temporary, cow));
+    syncDirectory(directory);
+    return { file, header };
+  } catch (error) {
+    file.close();
+    throw error;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+function replaceCow(cow: string, backing: string, report: Report): CowHeader {
+  const { header, identity } = describeBacking(backing, report);
+  const file = hold(cow, 'write', 'write');
+  try {
+    if (file.identity().key === identity.key) {
+      throw new CowError('same-file', cow, { role: 'backing file', other: backing });
+    }
+    about(cow, () => ftruncateSync(file.fd, 0));
+    fill(file, header, report);
+    return header;
+  } finally {
+    file.close();
+  }
+}
+
+/** The whole file is a hole but for its header, so its bitmap says that no sector is here. */
+function fill(file: HeldFile, header: CowHeader, report: Report): void {
+  step(
+    () =>
+      about(file.path, () => {
+        ftruncateSync(file.fd, header.dataOffset + header.size);
+        file.writeNow(encodeHeader(header), 0);
+        fdatasyncSync(file.fd);
+      }),
+    (errno) => report(umlText.headerWriteFailed(file.path, errno)),
+  );
+}
+
+/** Gives a finished file its name, never replacing another. */
+function publish(temporary: string, name: string): void {
+  try {
+    linkSync(temporary, name);
+  } catch (error) {
+    if (!hasCode(error, 'EPERM', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP')) throw error;
+    // a file system without hard links
+    if (existsSync(name)) throw alreadyThere();
+    renameSync(temporary, name);
+  }
+}
+
+/** Makes the names in a directory durable. */
+export function syncDirectory(directory: string): void {
+  about(directory, () => {
+    const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      fsyncSync(fd);
+    } catch (error) {
+      if (!hasCode(error, 'EINVAL')) throw error; // some file systems have nothing to sync here
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+function alreadyThere(): OsError {
+  return new OsError('open', osConstants.errno.EEXIST);
+}
