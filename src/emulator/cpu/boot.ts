@@ -39,6 +39,7 @@ function bootParams(kernel: KernelImage, memory: number, initrd: [address: numbe
   if (kernel.setupHeader) page.set(kernel.setupHeader, 0x1f1);
   else {
     page.writeUInt8(1, 0x1f1); // setup_sects
+    page.writeUInt16LE(1, 0x1f2); // root_flags: mounted read-only first, as on UML
     page.writeUInt16LE(0xaa55, 0x1fe);
     page.writeUInt32LE(0x53726448, 0x202); // "HdrS"
     page.writeUInt16LE(0x20c, 0x206); // protocol 2.12

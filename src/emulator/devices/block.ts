@@ -15,6 +15,13 @@ const FEATURES = { SEG_MAX: 2, GEOMETRY: 4, RO: 5, BLK_SIZE: 6, FLUSH: 9 };
 const REQUEST = { READ: 0, WRITE: 1, FLUSH: 4, IDENTIFY: 8 };
 const STATUS = { OK: 0, IO_ERROR: 1, UNSUPPORTED: 2 };
 
+export interface BlockOptions {
+  /** Serial number that the guest can read, at most 20 characters. */
+  serial: string | undefined;
+  /** Host errors that the guest only sees as an I/O error. */
+  report: (message: string) => void;
+}
+
 /** One ubd device: a virtio disk whose sectors are a COW overlay or a plain image. */
 export class BlockDevice {
   readonly unit: number;
@@ -22,15 +29,15 @@ export class BlockDevice {
   readonly #memory: GuestMemory;
   readonly #queue: Virtqueue;
   readonly #disk: Disk;
-  readonly #report: (message: string) => void;
+  readonly #options: BlockOptions;
   /** Counts resets, so that a request of before one is not answered after it. */
   #epoch = 0;
 
-  constructor(machine: Machine, unit: number, disk: Disk, report: (message: string) => void) {
+  constructor(machine: Machine, unit: number, disk: Disk, options: BlockOptions) {
     this.unit = unit;
     this.#memory = machine.memory;
     this.#disk = disk;
-    this.#report = report;
+    this.#options = options;
     this.device = new VirtioDevice(
       machine,
       UBD_SLOTS + unit,
@@ -61,7 +68,7 @@ export class BlockDevice {
       data = await this.#perform(chain, rangesLength(target));
     } catch (error) {
       result = error instanceof UnsupportedRequest ? STATUS.UNSUPPORTED : STATUS.IO_ERROR;
-      if (result === STATUS.IO_ERROR) this.#report(`ubd${this.unit}: ${(error as Error).message}`);
+      if (result === STATUS.IO_ERROR) this.#options.report(`ubd${this.unit}: ${(error as Error).message}`);
     }
     if (epoch !== this.#epoch) return;
     this.device.guarded(() => {
@@ -96,7 +103,7 @@ export class BlockDevice {
         await this.#disk.flush();
         return undefined;
       case REQUEST.IDENTIFY:
-        return Buffer.from(`ubd${this.unit}`.padEnd(20, '\0')).subarray(0, wanted);
+        return Buffer.from((this.#options.serial ?? '').padEnd(20, '\0')).subarray(0, Math.min(wanted, 20));
       default:
         throw new UnsupportedRequest();
     }

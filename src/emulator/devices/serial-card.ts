@@ -5,17 +5,14 @@ import { SERIAL_PORTS, Serial16550Card, type SerialHandlers } from './serial.ts'
 const REGISTERS = 8;
 const BAR_SIZE = SERIAL_PORTS * REGISTERS;
 
-/** Lines that the kernel's 8250 driver keeps for the ISA bus: it numbers a card's ports from there on, then from 0. */
-const ISA_LINES = 4;
-
-/** Plugs the card with the guest's /dev/ttyS0 to ttyS15 into a machine. `onTransmit` and `receive` count lines as the guest does. */
+/** Plugs the card with the guest's /dev/ttyS0 to ttyS15 into a machine. */
 export function plugSerialCard(machine: Machine, handlers: SerialHandlers): Serial16550Card {
   const pin = machine.interruptPin(SERIAL_SLOT);
   const card = new Serial16550Card({ raiseIrq: pin.raise, lowerIrq: pin.lower }, handlers);
   const base = slotPort(SERIAL_SLOT);
   const registers: PortHandler = {
-    readPort: (offset) => card.read(lineOf(offset), offset % REGISTERS),
-    writePort: (offset, _size, value) => card.write(lineOf(offset), offset % REGISTERS, value & 0xff),
+    readPort: (offset) => card.read(Math.floor(offset / REGISTERS), offset % REGISTERS),
+    writePort: (offset, _size, value) => card.write(Math.floor(offset / REGISTERS), offset % REGISTERS, value & 0xff),
   };
   const pciFunction: PciFunction = {
     ...registers,
@@ -35,8 +32,4 @@ export function plugSerialCard(machine: Machine, handlers: SerialHandlers): Seri
   };
   machine.plug(pciFunction);
   return card;
-}
-
-function lineOf(offset: number): number {
-  return (Math.floor(offset / REGISTERS) + ISA_LINES) % SERIAL_PORTS;
 }

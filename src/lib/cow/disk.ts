@@ -6,6 +6,8 @@ export interface Disk {
   /** Bytes, a multiple of 512: the tail of an odd image reads as zeros. */
   readonly size: number;
   readonly readOnly: boolean;
+  /** The backing file in use, where the disk is an overlay over one. */
+  readonly backingFile: string | undefined;
   /** Fills `into`. A read that begins after a write has completed sees it. */
   read(offset: number, into: Uint8Array): Promise<void>;
   /** Overlapping writes happen in the order of their calls. `data` may not change until it resolves. */

@@ -8,6 +8,9 @@ import type { HeldFile } from './held.ts';
 /** A read that changes sides more often than this is done as two large reads, mixed in memory. */
 const MANY_RUNS = 8;
 
+/** What an overlay does with its two files. */
+export type OverlayFile = Pick<HeldFile, 'path' | 'read' | 'write' | 'sync' | 'close'>;
+
 /**
  * A disk that is a COW file over a backing file: sectors that were written are read from the COW file, the others from
  * the backing file, which is never written. The bitmap that tells them apart is kept in memory; the file's copy follows
@@ -17,8 +20,9 @@ const MANY_RUNS = 8;
 export class OverlayDisk implements Disk {
   readonly size: number;
   readonly readOnly: boolean;
-  readonly #cow: HeldFile;
-  readonly #backing: HeldFile;
+  readonly backingFile: string;
+  readonly #cow: OverlayFile;
+  readonly #backing: OverlayFile;
   readonly #header: CowHeader;
   readonly #bitmap: Bitmap;
   readonly #synchronous: boolean;
@@ -32,13 +36,14 @@ export class OverlayDisk implements Disk {
    * @throws CowError `no-bitmap-room` if it is to be written and its layout can't record every sector
    */
   constructor(
-    files: { cow: HeldFile; backing: HeldFile },
+    files: { cow: OverlayFile; backing: OverlayFile },
     header: CowHeader,
     bits: Uint8Array,
     options: { readOnly: boolean; synchronous: boolean },
   ) {
     this.#cow = files.cow;
     this.#backing = files.backing;
+    this.backingFile = files.backing.path;
     this.#header = header;
     this.#bitmap = new Bitmap(bits);
     this.#synchronous = options.synchronous;

@@ -8,6 +8,7 @@ import type { HeldFile } from './held.ts';
 export class PlainDisk implements Disk {
   readonly size: number;
   readonly readOnly: boolean;
+  readonly backingFile = undefined;
   readonly #file: HeldFile;
   readonly #synchronous: boolean;
   readonly #pending = new Pending();

@@ -1,8 +1,10 @@
 /** The one place that calls libc: everything that Node's own modules can't do. */
+export * from './arena.ts';
 export { asset, inBinary } from './assets.ts';
 export { errnoOf, errorText, hasCode, OsError, strerror } from './error.ts';
 export * from './file.ts';
 export { koffi } from './koffi.ts';
+export { replaceProcess } from './process.ts';
 export * from './socket.ts';
 export * from './tty.ts';
 export { type Watcher, type WatchHandlers, watch } from './watch.ts';
