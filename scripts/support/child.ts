@@ -80,7 +80,8 @@ export class Child {
   }
 
   /** Waits until the output has this text after the place where the last wait ended, and gives the match. */
-  async waitFor(pattern: RegExp, timeout = this.#timeout): Promise<RegExpExecArray> {
+  async waitFor(wanted: RegExp | string, timeout = this.#timeout): Promise<RegExpExecArray> {
+    const pattern = wanted instanceof RegExp ? wanted : new RegExp(wanted.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
     const look = (): RegExpExecArray | undefined => {
       const match = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')).exec(this.output.slice(this.#read));
       if (!match) return undefined;

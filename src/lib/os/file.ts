@@ -27,11 +27,11 @@ export function lockFile(fd: number, type: LockType): number | undefined {
   return lockHolder(fd, type) ?? 0;
 }
 
-/** The pid whose lock keeps this process from taking such a lock; undefined if none does. */
+/** The pid whose lock keeps this process from taking such a lock, 0 if it can't be told; undefined if none does. */
 export function lockHolder(fd: number, type: LockType): number | undefined {
   const lock = flock(type);
   check('fcntl', libc.fcntlPtr(fd, F_GETLK, lock));
-  return lock.readInt16LE(0) === LOCK_TYPES.none ? undefined : lock.readInt32LE(24);
+  return lock.readInt16LE(0) === LOCK_TYPES.none ? undefined : Math.max(0, lock.readInt32LE(24)); // -1: a lock of an open file, not of a process
 }
 
 export function unlockFile(fd: number): void {

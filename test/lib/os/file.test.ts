@@ -5,6 +5,7 @@ import {
   blockDeviceSize,
   copyFileRange,
   duplicateFd,
+  koffi,
   lockFile,
   lockHolder,
   OsError,
@@ -194,6 +195,17 @@ describe('locks', () => {
     await other.kill('SIGKILL');
     expect(lockFile(fd, 'write')).toBeUndefined();
     unlockFile(fd);
+  });
+
+  test("an open file's lock, which has no pid, is told by 0", () => {
+    const { fd, path } = file();
+    const F_OFD_SETLK = 37;
+    const fcntl = koffi().load('libc.so.6').func('fcntl', 'int', ['int', 'int', 'void *']);
+    const wholeFileForWriting = Buffer.alloc(32);
+    wholeFileForWriting.writeInt16LE(1, 0);
+    expect(fcntl(opened(path, 'r+'), F_OFD_SETLK, wholeFileForWriting)).toBe(0);
+    expect(lockFile(fd, 'write')).toBe(0);
+    expect(lockHolder(fd, 'read')).toBe(0);
   });
 
   test('a write lock needs a descriptor that can write', () => {
