@@ -1,4 +1,4 @@
-import { unlinkSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { bind, closeFd, pathAddress, receive, sendTo, unixSocket, watch } from '../os/index.ts';
 import { removeDeadSocket } from './dead-socket.ts';
 import { MconsoleError } from './error.ts';
@@ -10,12 +10,15 @@ export interface NotificationOptions {
 }
 
 /**
- * Listens on a new socket at `path` for what instances started with `mconsole=notify:<path>` tell, until the loop over
- * it ends or the signal comes; the socket is removed then. It is bound when this returns. Datagrams that are no
- * notifications are left out.
+ * Listens on a new socket at `path` for what instances started with `mconsole=notify:<path>` tell. The socket is bound
+ * when this returns; it is removed when a loop over the result ends, `return` is called, or the signal comes.
+ * Datagrams that are no notifications are left out.
  * @throws MconsoleError IN_USE, NOT_A_SOCKET; OsError
  */
-export function notifications(path: string, { signal }: NotificationOptions = {}): AsyncGenerator<Notification, void> {
+export function notifications(
+  path: string,
+  { signal }: NotificationOptions = {},
+): AsyncIterableIterator<Notification, undefined> {
   removeDeadSocket(path);
   const fd = unixSocket('dgram');
   try {
@@ -24,13 +27,10 @@ export function notifications(path: string, { signal }: NotificationOptions = {}
     closeFd(fd);
     throw error;
   }
-  return iterate(fd, path, signal);
-}
-
-async function* iterate(fd: number, path: string, signal: AbortSignal | undefined): AsyncGenerator<Notification, void> {
-  let wake = () => {};
   const queue: Notification[] = [];
   const buffer = Buffer.alloc(MAX_DATAGRAM);
+  let open = true;
+  let wake = () => {};
   const watcher = watch(fd, {
     readable() {
       for (let datagram = receive(fd, buffer); datagram; datagram = receive(fd, buffer)) {
@@ -41,25 +41,37 @@ async function* iterate(fd: number, path: string, signal: AbortSignal | undefine
       wake();
     },
   });
-  const onAbort = () => wake();
-  signal?.addEventListener('abort', onAbort);
-  try {
-    while (!signal?.aborted) {
-      const next = queue.shift();
-      if (next) {
-        yield next;
-        continue;
-      }
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
+  const close = () => {
+    if (!open) return;
+    open = false;
+    signal?.removeEventListener('abort', close);
     watcher.close();
     closeFd(fd);
-    unlinkSync(path);
-  }
+    rmSync(path, { force: true });
+    wake();
+  };
+  signal?.addEventListener('abort', close);
+  if (signal?.aborted) close();
+
+  return {
+    async next() {
+      while (open) {
+        const value = queue.shift();
+        if (value) return { value, done: false };
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      return { value: undefined, done: true };
+    },
+    async return() {
+      close();
+      return { value: undefined, done: true };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 function decoded(datagram: Uint8Array): Notification | undefined {
