@@ -13,6 +13,7 @@ interface Libc {
   listen: Call<[number, number]>;
   accept4: Call<[number, Memory, Memory, number]>;
   getsockname: Call<[number, Memory, Memory]>;
+  setsockopt: Call<[number, number, number, Memory, number]>;
   send: Call<[number, Memory, number, number]>;
   sendto: Call<[number, Memory, number, number, Memory, number]>;
   recvfrom: Call<[number, Memory, number, number, Memory, Memory]>;
@@ -34,6 +35,12 @@ interface Libc {
   tcgetattr: Call<[number, Memory]>;
   tcsetattr: Call<[number, number, Memory]>;
   setsid: Call<[]>;
+  sched_yield: Call<[]>;
+  recvmmsg: Call<[number, number, number, number, number]>;
+  sendmmsg: Call<[number, number, number, number]>;
+  poll: Call<[number, number, number]>;
+  readAt: Call<[number, number, number]>;
+  writeAt: Call<[number, number, number]>;
   strerror: (errno: number) => string;
 }
 
@@ -44,6 +51,7 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   listen: ['listen', 'int', ['int', 'int']],
   accept4: ['accept4', 'int', ['int', 'void *', 'void *', 'int']],
   getsockname: ['getsockname', 'int', ['int', 'void *', 'void *']],
+  setsockopt: ['setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint32']],
   send: ['send', 'int64', ['int', 'void *', 'size_t', 'int']],
   sendto: ['sendto', 'int64', ['int', 'void *', 'size_t', 'int', 'void *', 'uint32']],
   recvfrom: ['recvfrom', 'int64', ['int', 'void *', 'size_t', 'int', 'void *', 'void *']],
@@ -65,6 +73,12 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   tcgetattr: ['tcgetattr', 'int', ['int', 'void *']],
   tcsetattr: ['tcsetattr', 'int', ['int', 'int', 'void *']],
   setsid: ['setsid', 'int', []],
+  sched_yield: ['sched_yield', 'int', []],
+  recvmmsg: ['recvmmsg', 'int', ['int', 'uint64', 'uint', 'int', 'uint64']],
+  sendmmsg: ['sendmmsg', 'int', ['int', 'uint64', 'uint', 'int']],
+  poll: ['poll', 'int', ['uint64', 'ulong', 'int']],
+  readAt: ['read', 'int64', ['int', 'uint64', 'size_t']],
+  writeAt: ['write', 'int64', ['int', 'uint64', 'size_t']],
   strerror: ['strerror', 'str', ['int']],
 };
 

@@ -5,6 +5,9 @@ const AF_UNIX = 1;
 const SOCK_TYPES = { stream: 1, dgram: 2, seqpacket: 5 } as const;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_SNDBUFFORCE = 32;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_TRUNC = 0x20;
 const EINVAL = 22;
@@ -59,6 +62,14 @@ export function listen(fd: number, backlog: number): void {
 /** The next waiting connection, non-blocking and closed on exec; undefined if none waits. */
 export function accept(fd: number): number | undefined {
   return checkBlocking('accept', libc.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+/** Asks for room for this many bytes that were sent and not yet received. The kernel grants less without CAP_NET_ADMIN. */
+export function setSendBuffer(fd: number, bytes: number): void {
+  const value = Buffer.alloc(4);
+  value.writeInt32LE(bytes);
+  if (libc.setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, value, value.length) === 0) return;
+  check('setsockopt', libc.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length));
 }
 
 /** The address that a socket is bound to, exactly as long as the kernel says. */
