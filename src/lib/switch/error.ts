@@ -22,3 +22,32 @@ export class DaemonError extends Error {
     this.errno = errno;
   }
 }
+
+/** Why a socket file could not be made. */
+export interface SocketTrouble {
+  path: string;
+  /** Another program serves it, or it can't be made or removed. */
+  reason: 'in-use' | 'stuck';
+  /** The calls that failed on the way. */
+  steps: { call: 'bind' | 'connect' | 'unlink'; errno: number | 'not-socket' }[];
+}
+
+export type SwitchErrorDetail =
+  | { code: 'SOCKETS'; control: SocketTrouble | undefined; data: SocketTrouble | undefined }
+  /** The tap device could not be had: `open` of /dev/net/tun, or naming the device. */
+  | { code: 'TAP'; step: 'open' | 'name'; errno: number }
+  /** The thread that moves the frames died. */
+  | { code: 'PLANE'; reason: string };
+
+/** A switch could not be started, or could not go on. `detail` says which part and why; messages.ts has the texts. */
+export class SwitchError extends Error {
+  override readonly name = 'SwitchError';
+  readonly code: SwitchErrorDetail['code'];
+  readonly detail: SwitchErrorDetail;
+
+  constructor(detail: SwitchErrorDetail) {
+    super(`the switch failed: ${detail.code}`);
+    this.code = detail.code;
+    this.detail = detail;
+  }
+}

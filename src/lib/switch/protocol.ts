@@ -5,15 +5,15 @@ import { rawAddress, SOCKADDR_UN_SIZE, type UnixAddress } from '../os/index.ts';
 export const SWITCH_MAGIC = 0xfeedface;
 /** A new port is asked for; the control stream then lives as long as the port. */
 export const REQ_NEW_CONTROL = 0;
-/** sizeof(struct request_v3) of the UML kernel: magic, version, type, sockaddr_un and 2 bytes of padding. */
-const REQUEST_V3_SIZE = 124;
+/** The most that a request takes: sizeof(struct request_v3), with 2 bytes of padding at its end. */
+export const REQUEST_SIZE = 124;
 const V3_ADDRESS = 12;
 const V1_ADDRESS = 14;
 const V0_ADDRESS = 10;
 
 /** The request of the UML kernel: a port for the client whose frames come from `address` (110 bytes). */
 export function encodeRequestV3(address: UnixAddress): Uint8Array {
-  const request = Buffer.alloc(REQUEST_V3_SIZE);
+  const request = Buffer.alloc(REQUEST_SIZE);
   request.writeUInt32LE(SWITCH_MAGIC, 0);
   request.writeUInt32LE(3, 4);
   request.writeUInt32LE(REQ_NEW_CONTROL, 8);
@@ -37,8 +37,8 @@ export function dataAddress(pid: number, usecs: number): UnixAddress {
 export type Request =
   /** Not all there yet: read on. */
   | { kind: 'incomplete' }
-  /** A new port. `size` counts the bytes of the request with the padding that may still follow. */
-  | { kind: 'port'; version: 0 | 1 | 3; address: UnixAddress; size: number }
+  /** A new port. Padding may follow, up to REQUEST_SIZE. */
+  | { kind: 'port'; version: 0 | 1 | 3; address: UnixAddress }
   /** A version that is not spoken here. */
   | { kind: 'version'; version: number }
   /** Not a request for a port. */
@@ -65,10 +65,5 @@ function portRequest(bytes: Uint8Array, version: 0 | 1 | 3, type: number, at: nu
   if (type !== REQ_NEW_CONTROL) return { kind: 'type', type };
   const end = at + SOCKADDR_UN_SIZE;
   if (bytes.length < end) return { kind: 'incomplete' };
-  return {
-    kind: 'port',
-    version,
-    address: new Uint8Array(bytes.subarray(at, end)),
-    size: version === 3 ? REQUEST_V3_SIZE : end,
-  };
+  return { kind: 'port', version, address: new Uint8Array(bytes.subarray(at, end)) };
 }

@@ -1,0 +1,147 @@
+import { constants } from 'node:os';
+import { accept, closeFd, errnoOf, OsError, readFd, send, type UnixAddress, type Watcher, watch } from '../os/index.ts';
+import type { SwitchEvent } from './events.ts';
+import type { Plane } from './plane.ts';
+import type { PortNumbers } from './port-numbers.ts';
+import { parseRequest, REQUEST_SIZE, type Request } from './protocol.ts';
+
+/** How long no connection is accepted after one could not be, in ms: the kernel would report it again and again. */
+const ACCEPT_PAUSE_MS = 1000;
+/** More than any request. */
+const READ_SIZE = 256;
+
+export interface ControlOptions {
+  /** The listening socket, non-blocking. */
+  fd: number;
+  /** What clients of versions 1 and 3 are answered: the address of the data socket, 110 bytes. */
+  dataAddress: UnixAddress;
+  plane: Plane;
+  numbers: PortNumbers;
+  onEvent: (event: SwitchEvent) => void;
+}
+
+/**
+ * Serves the control socket: each connection asks for a port and keeps it as long as it lasts (spec 8.3).
+ * @returns a function that closes all connections and stops listening; the socket stays the caller's
+ */
+export function serveControl(options: ControlOptions): () => void {
+  const { fd, numbers, onEvent } = options;
+  const connections = new Set<Connection>();
+  const listener = watch(fd, { readable: acceptAll });
+  let pause: NodeJS.Timeout | undefined;
+
+  function acceptAll(): void {
+    try {
+      for (let client = accept(fd); client !== undefined; client = accept(fd)) admit(client);
+    } catch (error) {
+      onEvent({ event: 'accept-failed', errno: errnoOf(error) ?? 0 });
+      listener.set({});
+      pause = setTimeout(() => listener.set({ readable: acceptAll }), ACCEPT_PAUSE_MS);
+    }
+  }
+
+  function admit(client: number): void {
+    const port = numbers.take();
+    if (port === undefined) {
+      closeFd(client);
+      throw new OsError('accept', constants.errno.EMFILE);
+    }
+    connections.add(new Connection(client, port, options, (connection) => connections.delete(connection)));
+  }
+
+  return () => {
+    clearTimeout(pause);
+    listener.close();
+    for (const connection of connections) connection.close();
+  };
+}
+
+class Connection {
+  readonly #fd: number;
+  readonly #port: number;
+  readonly #options: ControlOptions;
+  readonly #onClosed: (connection: Connection) => void;
+  readonly #watcher: Watcher;
+  readonly #buffer = Buffer.alloc(READ_SIZE);
+  /** Bytes of the request that came so far. */
+  #length = 0;
+  /** A joining client is known to the frames' thread soon, a joined one is. */
+  #state: 'asking' | 'joining' | 'joined' | 'closed' = 'asking';
+
+  constructor(fd: number, port: number, options: ControlOptions, onClosed: (connection: Connection) => void) {
+    this.#fd = fd;
+    this.#port = port;
+    this.#options = options;
+    this.#onClosed = onClosed;
+    this.#watcher = watch(fd, { readable: () => this.#read() });
+  }
+
+  #read(): void {
+    let n: number | undefined;
+    try {
+      n = readFd(this.#fd, this.#buffer.subarray(this.#length));
+    } catch (error) {
+      this.#fail('read', error);
+    }
+    if (n === undefined) return;
+    this.#length += n;
+    if (n === 0) this.#leave({ event: this.#state === 'asking' ? 'gave-up' : 'disconnected', port: this.#port });
+    else if (this.#state === 'asking') this.#decide(parseRequest(this.#buffer.subarray(0, this.#length)));
+    else this.#checkSilence();
+  }
+
+  #decide(request: Request): void {
+    const port = this.#port;
+    if (request.kind === 'type') this.#leave({ event: 'bad-type', port, type: request.type });
+    else if (request.kind === 'version') this.#leave({ event: 'bad-version', port, version: request.version });
+    else if (request.kind === 'port') void this.#join(request.version, request.address);
+  }
+
+  async #join(version: number, address: UnixAddress): Promise<void> {
+    const { plane, dataAddress, onEvent } = this.#options;
+    this.#state = 'joining';
+    this.#watcher.set({});
+    // Answered only when its frames are known: what it sends next is not a stranger's.
+    await plane.addClient(this.#port, address);
+    if (this.#isClosed()) return;
+    this.#state = 'joined';
+    onEvent({ event: 'connected', port: this.#port });
+    try {
+      if (version !== 0) send(this.#fd, dataAddress);
+    } catch (error) {
+      this.#fail('reply', error);
+    }
+    if (this.#isClosed()) return;
+    this.#watcher.set({ readable: () => this.#read() });
+    this.#checkSilence();
+  }
+
+  /** A client has nothing to say after its request, but for padding up to the size of a request. */
+  #checkSilence(): void {
+    if (this.#length > REQUEST_SIZE) this.#leave({ event: 'bad-request', port: this.#port });
+  }
+
+  #fail(step: 'read' | 'reply', error: unknown): void {
+    const registered = this.#state === 'joined';
+    this.#leave({ event: 'connection-failed', port: this.#port, step, errno: errnoOf(error) ?? 0, registered });
+  }
+
+  #leave(event: SwitchEvent): void {
+    this.close();
+    this.#options.onEvent(event);
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  close(): void {
+    if (this.#isClosed()) return;
+    if (this.#state !== 'asking') this.#options.plane.remove(this.#port);
+    this.#state = 'closed';
+    this.#watcher.close();
+    closeFd(this.#fd);
+    this.#options.numbers.give(this.#port);
+    this.#onClosed(this);
+  }
+}

@@ -1,0 +1,110 @@
+import type { Arena } from '../os/index.ts';
+import { MacTable, TABLE_FULL, UNKNOWN } from './mac-table.ts';
+
+/** An Ethernet header: what is shorter is no frame. */
+export const MIN_FRAME = 14;
+/** The longest frame that is carried, in bytes. */
+export const MAX_FRAME = 65_535;
+/** Port numbers are below this. */
+export const MAX_PORTS = 1024;
+const GROUP_BIT = 1;
+
+/** A way for frames to reach ports and to come from them: one descriptor with all the ports behind it. */
+export interface Link {
+  readonly fd: number;
+  /**
+   * Takes a batch of the frames that wait and hands each to the forwarder.
+   * @param wait whether to block for the first one
+   * @returns how many datagrams came
+   */
+  receive(wait: 'wait' | 'poll'): number;
+  /** Accepts a frame for one of its ports; the bytes stay in place until `flush`. */
+  send(port: number, offset: number, length: number): void;
+  /** Sends all that was accepted. */
+  flush(): void;
+  /** Forgets what it knows about a port. */
+  remove(port: number): void;
+}
+
+/** What the forwarder tells of the addresses it sees, each as two numbers (see MacTable). Must be quick. */
+export interface AddressLog {
+  learned(low: number, high: number, port: number, oldPort: number | undefined): void;
+  /** A frame went to every port because nobody is known to have this address. */
+  unknown(low: number, high: number, port: number): void;
+}
+
+/**
+ * The heart of the switch: ports, their addresses, and where a frame goes. Frames are offsets into an arena; how they
+ * travel is the links' affair. Nothing is allocated while frames pass.
+ */
+export class Forwarder {
+  readonly #memory: Arena;
+  readonly #clock: () => number;
+  /** The clock's whole seconds when the batch came that is being forwarded. */
+  #now = 0;
+  readonly #floodsAll: boolean;
+  readonly #log: AddressLog;
+  readonly #table = new MacTable();
+  readonly #links: (Link | undefined)[] = new Array<Link | undefined>(MAX_PORTS).fill(undefined);
+  readonly #ports = new Int16Array(MAX_PORTS);
+  #count = 0;
+
+  /** `clock` gives seconds, of any clock that only goes forward. */
+  constructor(memory: Arena, kind: 'switch' | 'hub', log: AddressLog, clock: () => number) {
+    this.#memory = memory;
+    this.#clock = clock;
+    this.#floodsAll = kind === 'hub';
+    this.#log = log;
+  }
+
+  addPort(port: number, link: Link): void {
+    this.#links[port] = link;
+    this.#ports[this.#count++] = port;
+  }
+
+  /** Takes a port away with every address that was learned on it. */
+  removePort(port: number): void {
+    const at = this.#ports.subarray(0, this.#count).indexOf(port);
+    if (at < 0) return;
+    this.#ports.copyWithin(at, at + 1, this.#count--);
+    this.#links[port]?.remove(port);
+    this.#links[port] = undefined;
+    this.#table.forgetPort(port);
+  }
+
+  /** Reads the clock: once for all the frames of a batch. */
+  startBatch(): void {
+    this.#now = Math.floor(this.#clock());
+  }
+
+  /**
+   * Decides on the frame at `offset` (a multiple of 4) of at least MIN_FRAME bytes that came from a port: learns its
+   * source address, then sends it to the one port of its destination, never back to where it came from, or to all others.
+   */
+  forward(port: number, offset: number, length: number): void {
+    const { u16, u32 } = this.#memory;
+    const half = offset >> 1;
+    this.#learn((u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0, u16[half + 5]!, port);
+    const low = u32[offset >> 2]!;
+    if ((low & GROUP_BIT) === 0) {
+      const high = u16[half + 2]!;
+      const to = this.#table.find(low, high, this.#now);
+      if (to === UNKNOWN) this.#log.unknown(low, high, port);
+      else if (!this.#floodsAll) {
+        if (to !== port) this.#links[to]?.send(to, offset, length);
+        return;
+      }
+    }
+    for (let at = this.#count - 1; at >= 0; at--) {
+      const to = this.#ports[at]!;
+      if (to !== port) this.#links[to]?.send(to, offset, length);
+    }
+  }
+
+  #learn(low: number, high: number, port: number): void {
+    if (low & GROUP_BIT) return;
+    const before = this.#table.learn(low, high, port, this.#now);
+    if (before === port || before === TABLE_FULL) return;
+    this.#log.learned(low, high, port, before === UNKNOWN ? undefined : before);
+  }
+}

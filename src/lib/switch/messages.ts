@@ -1,0 +1,153 @@
+/** Every text that uml_switch shows, in the words of the C switch where it has any (spec 8). */
+import { strerror } from '../os/index.ts';
+import type { SocketTrouble, SwitchErrorDetail } from './error.ts';
+import type { SwitchEvent } from './events.ts';
+import type { PlaneReport } from './plane-protocol.ts';
+
+/** A line for the user, without its newline. */
+export interface Line {
+  to: 'stdout' | 'stderr';
+  text: string;
+}
+
+const out = (text: string): Line => ({ to: 'stdout', text });
+const err = (text: string): Line => ({ to: 'stderr', text });
+
+export function usageLines(program: string): Line[] {
+  return [
+    err(`Usage : ${program} [ -unix control-socket ] [ -hub ] [ -tap tap-device ]`),
+    err(`or : ${program} -compat-v0 [ -unix control-socket data-socket ] [ -hub ] [ -tap tap-device ]`),
+  ];
+}
+
+export const hubLine = (program: string): Line => out(`${program} will be a hub instead of a switch`);
+export const compatLine: Line = out('Control protocol 0 compatibility');
+export const endOfInputLine: Line = out('EOF on stdin, cleaning up and exiting');
+export const signalLine = (number: number): Line => out(`Caught signal ${number}, cleaning up and exiting`);
+
+export function attachedLine(program: string, control: string, data?: string, tap?: string): Line {
+  const sockets = data === undefined ? `socket '${control}'` : `sockets '${control}' and '${data}'`;
+  return out(`${program} attached to unix ${sockets}${tap === undefined ? '' : ` tap device '${tap}'`}`);
+}
+
+export const removalLine = (socket: 'control' | 'data', path: string, errno: number): Line =>
+  err(`Couldn't remove ${socket} socket '${path}' : ${strerror(errno)}`);
+
+export function eventLines(event: SwitchEvent): Line[] {
+  switch (event.event) {
+    case 'connected':
+      return [out('New connection')];
+    case 'disconnected':
+      return [out('Disconnect')];
+    case 'bad-request':
+      return [out('Bad request')];
+    case 'bad-type':
+      return [out(`Bad request type : ${event.type | 0}`), noPort(event.port)];
+    case 'bad-version':
+      return [err(versionText(event.version)), noPort(event.port)];
+    case 'gave-up':
+      return [out('EOF from new port'), noPort(event.port)];
+    case 'connection-failed': {
+      const step = event.step === 'read' ? 'Reading request' : 'Sending data socket name';
+      return [err(`${step}: ${strerror(event.errno)}`), ...(event.registered ? [] : [noPort(event.port)])];
+    }
+    case 'accept-failed':
+      return [err(`accept: ${strerror(event.errno)}`)];
+    case 'frames':
+      return [frameLine(event.report)];
+  }
+}
+
+const noPort = (port: number): Line => err(`No port associated with descriptor ${port}`);
+
+const versionText = (version: number): string =>
+  version === 2
+    ? 'Version 2 is not supported'
+    : `Request for a version ${version} port, which this uml_switch doesn't support`;
+
+function frameLine(report: Exclude<PlaneReport, { report: 'added' }>): Line {
+  switch (report.report) {
+    case 'learned': {
+      const old = report.oldPort === undefined ? '' : ` old port ${report.oldPort}`;
+      return out(` Addr: ${report.address} New port ${report.port}${old}`);
+    }
+    case 'unknown':
+      return out(`unknown Addr: ${report.address} from port ${report.port}`);
+    case 'left-out':
+      return out(`${report.lines} more lines about addresses left out`);
+    case 'stranger':
+      return out("Unknown connection for packet, shouldn't happen.");
+    case 'lost': {
+      const call = report.link === 'tap' ? 'send_tap:' : `send_sock sending to fd ${report.fd}`;
+      const count = report.frames === 1 ? '' : ` (${report.frames} frames to port ${report.port})`;
+      return err(`${call} ${strerror(report.errno)}${count}`);
+    }
+    case 'tap-failed':
+      return err(`Reading tap data: ${strerror(report.errno)}`);
+  }
+}
+
+/** Why the switch did not start or had to end. */
+export function errorLines(detail: SwitchErrorDetail, program: string, compatible: 'v0' | undefined): Line[] {
+  switch (detail.code) {
+    case 'TAP':
+      return [
+        err(
+          `${detail.step === 'open' ? 'Failed to open /dev/net/tun' : 'TUNSETIFF failed'}: ${strerror(detail.errno)}`,
+        ),
+      ];
+    case 'PLANE':
+      return [err(`${program}: no frames can be forwarded: ${detail.reason}`)];
+    case 'SOCKETS': {
+      const { control, data } = detail;
+      const lines = [
+        ...(control?.steps ?? []).map((s) => stepText(s, control!)),
+        ...(data?.steps ?? []).map((s) => stepText(s, data!)),
+      ];
+      if (control) lines.push(troubleText('control', control));
+      if (data) lines.push(troubleText('data', data));
+      const advice =
+        compatible === 'v0'
+          ? compatAdvice(program, control, data)
+          : control?.reason === 'in-use'
+            ? advice1(control)
+            : [];
+      return [...lines, ...advice].map(err);
+    }
+  }
+}
+
+function stepText({ call, errno }: SocketTrouble['steps'][number], { path }: SocketTrouble): string {
+  const reason = errno === 'not-socket' ? 'it is not a socket' : strerror(errno);
+  return call === 'unlink' ? `Failed to removed unused socket '${path}': ${reason}` : `${call}: ${reason}`;
+}
+
+const troubleText = (which: 'control' | 'data', { path, reason }: SocketTrouble): string =>
+  reason === 'in-use'
+    ? `The ${which} socket '${path}' has another server attached to it`
+    : `The ${which} socket '${path}' exists, isn't used, but couldn't be removed`;
+
+const advice1 = ({ path }: SocketTrouble): string[] => [
+  'You can either',
+  `\tremove '${path}'`,
+  '\tor rerun with a different, unused filename for a socket',
+];
+
+/** With two sockets, only those that nobody uses are named for removal. */
+function compatAdvice(program: string, control?: SocketTrouble, data?: SocketTrouble): string[] {
+  const removable = [control, data].filter((each) => each?.reason === 'stuck').map((each) => `'${each?.path}'`);
+  if (removable.length === 0) {
+    return [
+      'You should rerun with different, unused filenames for sockets:',
+      `\t${program} -unix <control> <data>`,
+      "\tand run the UMLs with 'eth0=daemon,,unix,<control>,<data>'",
+    ];
+  }
+  return [
+    'You can either',
+    `\tremove ${removable.join(' and ')}`,
+    '\tor rerun with different, unused filenames for sockets:',
+    `\t\t${program} -unix <control> <data>`,
+    "\t\tand run the UMLs with 'eth0=daemon,,unix,<control>,<data>",
+  ];
+}

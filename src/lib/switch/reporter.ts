@@ -1,0 +1,103 @@
+import type { AddressLog } from './forwarder.ts';
+import type { PlaneReport } from './plane-protocol.ts';
+
+/** Lines about addresses in a second; a guest that invents addresses can't drown the log. */
+const LINES_A_SECOND = 200;
+
+interface Losses {
+  link: 'client' | 'tap';
+  fd: number;
+  errno: number;
+  frames: number;
+}
+
+/**
+ * Turns what happens to frames into reports, at a rate that a reader and the main thread can bear. The C switch writes
+ * a line for every frame that is lost or flooded.
+ */
+export class Reporter implements AddressLog {
+  readonly #post: (report: PlaneReport) => void;
+  readonly #clock: () => number;
+  #second = 0;
+  #lines = 0;
+  #leftOut = 0;
+  #strangerSeen = false;
+  /** Ports that lost frames in this second, and how many of those are not yet reported. */
+  readonly #losses = new Map<number, Losses>();
+
+  /** `clock` gives seconds. */
+  constructor(post: (report: PlaneReport) => void, clock: () => number) {
+    this.#post = post;
+    this.#clock = clock;
+  }
+
+  /** Something waits for the next second: `catchUp` must be called then, even if no frame comes. */
+  get pending(): boolean {
+    return this.#losses.size > 0 || this.#leftOut > 0;
+  }
+
+  learned(low: number, high: number, port: number, oldPort: number | undefined): void {
+    if (!this.#mayWrite()) return;
+    this.#post({ report: 'learned', address: formatAddress(low, high), port, oldPort });
+  }
+
+  unknown(low: number, high: number, port: number): void {
+    if (!this.#mayWrite()) return;
+    this.#post({ report: 'unknown', address: formatAddress(low, high), port });
+  }
+
+  stranger(): void {
+    this.catchUp();
+    if (this.#strangerSeen) return;
+    this.#strangerSeen = true;
+    this.#post({ report: 'stranger' });
+  }
+
+  lost(port: number, link: 'client' | 'tap', fd: number, errno: number): void {
+    this.catchUp();
+    const losses = this.#losses.get(port);
+    if (losses) {
+      losses.frames++;
+      losses.errno = errno;
+      return;
+    }
+    this.#losses.set(port, { link, fd, errno, frames: 0 });
+    this.#post({ report: 'lost', port, link, fd, errno, frames: 1 });
+  }
+
+  /** With each new second the counts of the last are reported. */
+  catchUp(): void {
+    const second = Math.floor(this.#clock());
+    if (second === this.#second) return;
+    this.#second = second;
+    this.#lines = 0;
+    this.#strangerSeen = false;
+    if (this.#leftOut > 0) this.#post({ report: 'left-out', lines: this.#leftOut });
+    this.#leftOut = 0;
+    for (const [port, losses] of this.#losses) {
+      if (losses.frames === 0) this.#losses.delete(port);
+      else this.#post({ report: 'lost', port, ...losses });
+      losses.frames = 0;
+    }
+  }
+
+  /** A port is gone, its losses with it. */
+  forgetPort(port: number): void {
+    this.#losses.delete(port);
+  }
+
+  #mayWrite(): boolean {
+    this.catchUp();
+    if (this.#lines < LINES_A_SECOND) {
+      this.#lines++;
+      return true;
+    }
+    this.#leftOut++;
+    return false;
+  }
+}
+
+function formatAddress(low: number, high: number): string {
+  const bytes = [low, low >>> 8, low >>> 16, low >>> 24, high, high >>> 8];
+  return bytes.map((byte) => (byte & 255).toString(16).padStart(2, '0')).join(':');
+}

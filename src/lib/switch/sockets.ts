@@ -1,0 +1,94 @@
+import { lstatSync, type Stats, unlinkSync } from 'node:fs';
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
+import { bind, closeFd, connect, errnoOf, pathAddress, unixSocket } from '../os/index.ts';
+import type { SocketTrouble } from './error.ts';
+
+const { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } = constants.errno;
+
+/** A socket file that this process made. */
+export interface BoundSocket {
+  fd: number;
+  /** As the user named it. */
+  path: string;
+  /** Where it is, whatever the working directory becomes. */
+  absolute: string;
+  inode: bigint;
+}
+
+/**
+ * Makes a socket with a name in the file system, taking the place of one that nobody listens on any more; a file that
+ * is no socket stays.
+ * @returns the bound socket, or why there is none
+ */
+export function bindPath(type: 'stream' | 'dgram', path: string): BoundSocket | SocketTrouble {
+  const fd = unixSocket(type);
+  const trouble = tryBind(fd, path);
+  if (trouble) {
+    closeFd(fd);
+    return trouble;
+  }
+  const absolute = resolve(path);
+  return { fd, path, absolute, inode: lstatSync(absolute, { bigint: true }).ino };
+}
+
+function tryBind(fd: number, path: string): SocketTrouble | undefined {
+  const errno = errnoWhile(() => bind(fd, pathAddress(path)));
+  if (errno === undefined) return undefined;
+  if (errno !== EADDRINUSE) return { path, reason: 'stuck', steps: [{ call: 'bind', errno }] };
+
+  const probe = probeSocket(path);
+  if (probe === 'answers') return { path, reason: 'in-use', steps: [] };
+  if (probe !== ECONNREFUSED) return { path, reason: 'in-use', steps: [{ call: 'connect', errno: probe }] };
+
+  const steps: SocketTrouble['steps'] = [];
+  const kept = removeStale(path);
+  if (kept !== undefined) steps.push({ call: 'unlink', errno: kept });
+  const again = errnoWhile(() => bind(fd, pathAddress(path)));
+  if (again === undefined) return undefined;
+  steps.push({ call: 'bind', errno: again });
+  return { path, reason: 'stuck', steps };
+}
+
+/** Whether somebody serves this name: yes, or the errno of the attempt. A full backlog is an answer. */
+function probeSocket(path: string): 'answers' | number {
+  const fd = unixSocket('stream');
+  try {
+    const errno = errnoWhile(() => connect(fd, pathAddress(path)));
+    return errno === undefined || errno === EAGAIN ? 'answers' : errno;
+  } finally {
+    closeFd(fd);
+  }
+}
+
+/** Removes a dead socket. The errno that kept it; 'not-socket' for a file that is none, which connect() calls dead too. */
+function removeStale(path: string): number | 'not-socket' | undefined {
+  let stats: Stats | undefined;
+  const errno = errnoWhile(() => {
+    stats = lstatSync(path);
+    if (stats.isSocket() || stats.isDirectory()) unlinkSync(path); // of a directory, for its errno
+  });
+  if (errno !== undefined) return errno === ENOENT ? undefined : errno;
+  return stats?.isSocket() ? undefined : 'not-socket';
+}
+
+/**
+ * Removes a socket's file, unless another program has put its own there.
+ * @returns the errno that kept it
+ */
+export function unlinkBound({ absolute, inode }: BoundSocket): number | undefined {
+  return errnoWhile(() => {
+    if (lstatSync(absolute, { bigint: true }).ino === inode) unlinkSync(absolute);
+  });
+}
+
+function errnoWhile(action: () => void): number | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    return errno;
+  }
+}

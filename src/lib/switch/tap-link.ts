@@ -1,0 +1,53 @@
+import { constants } from 'node:os';
+import { type Arena, readAt, writeAt } from '../os/index.ts';
+import { type Forwarder, type Link, MIN_FRAME } from './forwarder.ts';
+import { BATCH, type FrameSlots, SLOT_SIZE } from './frame-slots.ts';
+import type { Reporter } from './reporter.ts';
+
+const { EAGAIN } = constants.errno;
+
+/** A tap device of the host: one port, one frame a read or write. */
+export class TapLink implements Link {
+  readonly fd: number;
+  readonly #port: number;
+  readonly #memory: Arena;
+  readonly #slots: FrameSlots;
+  readonly #forwarder: Forwarder;
+  readonly #reporter: Reporter;
+  /** The errno that ended the device (it was deleted), once there is one. */
+  failure: number | undefined;
+
+  constructor(fd: number, port: number, memory: Arena, slots: FrameSlots, forwarder: Forwarder, reporter: Reporter) {
+    this.fd = fd;
+    this.#port = port;
+    this.#memory = memory;
+    this.#slots = slots;
+    this.#forwarder = forwarder;
+    this.#reporter = reporter;
+  }
+
+  /** The descriptor is non-blocking: a wait is left to poll. */
+  receive(): number {
+    this.#forwarder.startBatch();
+    for (let slot = 0; slot < BATCH; slot++) {
+      const offset = this.#slots.offset(slot);
+      const length = readAt(this.fd, this.#memory.address(offset), SLOT_SIZE);
+      if (length === -EAGAIN) return slot;
+      if (length < 0) {
+        this.failure = -length;
+        return slot;
+      }
+      if (length >= MIN_FRAME) this.#forwarder.forward(this.#port, offset, length);
+    }
+    return BATCH;
+  }
+
+  send(port: number, offset: number, length: number): void {
+    const result = writeAt(this.fd, this.#memory.address(offset), length);
+    if (result < 0 && result !== -EAGAIN) this.#reporter.lost(port, 'tap', this.fd, -result);
+  }
+
+  flush(): void {}
+
+  remove(): void {}
+}
