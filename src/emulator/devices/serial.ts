@@ -303,7 +303,7 @@ class Uart {
     const count = Math.min(room, this.#budget, this.#line.length);
     for (let i = 0; i < count; i++) this.#receiver.push(this.#line.shift()!);
     this.#budget -= count;
-    this.#planTurn();
+    if (count > 0 || this.#budget === 0) this.#planTurn(); // else the guest's next read goes on
     if (count > 0) this.#events.changed();
   }
 

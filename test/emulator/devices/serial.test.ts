@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Serial16550Card } from '../../../src/emulator/devices/serial.ts';
 
 const [DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR] = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -213,6 +213,18 @@ describe('input', () => {
     await turn();
     expect(drained).toEqual([0]);
     expect(card.receive(0, Buffer.from('more'))).toBe(true);
+  });
+
+  it('costs nothing while the guest does not read it', async () => {
+    open(0);
+    card.receive(0, Buffer.alloc(3000, 'x'));
+    await turn();
+    const planned = vi.spyOn(globalThis, 'setImmediate');
+    await turn();
+    await turn();
+    expect(planned).toHaveBeenCalledTimes(4); // those of the test itself
+    planned.mockRestore();
+    expect(card.read(0, LSR) & 1).toBe(1);
   });
 
   it('tells of nothing on ports and registers that are not there', () => {
