@@ -75,22 +75,13 @@ export function startPlane({ kind, dataFd, onReport, onFailure }: PlaneOptions):
   };
 }
 
-/** In the binary there is no file to start a thread from, in the sources it is TypeScript. */
+/** In the binary there is no file to start a thread from, and the sources are TypeScript. */
 function startWorker(setup: PlaneSetup): Worker {
-  if (inBinary) {
-    const source = asset(WORKER_ASSET);
-    if (!source) throw new Error(`this binary was built without ${WORKER_ASSET}`);
-    return new Worker(Buffer.from(source).toString(), { eval: true, workerData: setup });
-  }
-  if (typeof __BUNDLED__ !== 'undefined') {
-    return new Worker(new URL(`assets/${WORKER_ASSET}`, import.meta.url), { workerData: setup });
-  }
-  return new Worker(developmentSource(), { eval: true, workerData: setup });
-}
-
-/** tsx does not reach into worker threads by itself. */
-function developmentSource(): string {
-  const tsx = JSON.stringify(import.meta.resolve('tsx/esm/api'));
-  const entry = JSON.stringify(new URL('./worker-entry.ts', import.meta.url).href);
-  return `import(${tsx}).then(({ register }) => { register(); return import(${entry}); });`;
+  const options = { workerData: setup };
+  if (typeof __BUNDLED__ === 'undefined')
+    return new Worker(new URL('worker-from-sources.mjs', import.meta.url), options);
+  if (!inBinary) return new Worker(new URL(`assets/${WORKER_ASSET}`, import.meta.url), options);
+  const source = asset(WORKER_ASSET);
+  if (!source) throw new Error(`this binary was built without ${WORKER_ASSET}`);
+  return new Worker(Buffer.from(source).toString(), { ...options, eval: true });
 }
