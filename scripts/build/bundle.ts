@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, renameSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { dist, root } from './paths.ts';
@@ -50,6 +50,22 @@ export async function bundleWorkers(): Promise<Record<string, string>> {
     await bundle(entry, assets[name], `"use strict";${prologue}`);
   }
   return assets;
+}
+
+/** The subjects that npm's users can import (package.json's exports), as ES modules beside the program. */
+const LIBRARIES = ['cow', 'mconsole', 'switch', 'umid'];
+
+export async function bundleLibraries(): Promise<void> {
+  for (const file of globSync('shared-*.js', { cwd: dist })) rmSync(join(dist, file));
+  await build({
+    ...shared,
+    entryPoints: LIBRARIES.map((name) => ({ in: join(root, 'src/lib', name, 'index.ts'), out: name })),
+    outdir: dist,
+    chunkNames: 'shared-[hash]',
+    format: 'esm',
+    splitting: true,
+    define: { __BUNDLED__: 'true' },
+  }).catch(() => process.exit(1));
 }
 
 /** Writes beside the old file and then takes its place, so that a program that is running or starting never sees half of it. */

@@ -4,11 +4,12 @@ import { join, relative } from 'node:path';
 import { findGuestKernel } from '../../src/emulator/guest/index.ts';
 import { tools } from '../../src/tools.ts';
 import { buildBinary } from './binary.ts';
-import { bundleProgram, bundleWorkers } from './bundle.ts';
+import { bundleLibraries, bundleProgram, bundleWorkers } from './bundle.ts';
 import { dist, packageFile, root } from './paths.ts';
 
 const began = performance.now();
 const bundle = await bundleProgram();
+await bundleLibraries();
 const assets = { ...(await bundleWorkers()), ...copyAssets() };
 const made = await buildBinary(bundle, assets);
 for (const { name } of tools) link(name);

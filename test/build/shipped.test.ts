@@ -18,6 +18,15 @@ function renamed(outcome: Outcome, path: string): Outcome {
   return { ...outcome, stdout: name(outcome.stdout), stderr: name(outcome.stderr) };
 }
 
+/** The Node of the machine, as a user's `npm install` would run the tools; npm scripts put the base Node before it. */
+function machineNode(): string {
+  const path = (process.env.PATH ?? '').split(':').filter((directory) => !directory.includes('node_modules'));
+  return execFileSync('/bin/sh', ['-c', 'command -v node'], {
+    env: { PATH: path.join(':') },
+    encoding: 'utf8',
+  }).trim();
+}
+
 beforeAll(() => {
   if (!existsSync(binary)) throw new Error('these tests are about what was built: npm run build');
 });
@@ -76,15 +85,6 @@ describe('the single binary', () => {
 describe('the form that npm installs', () => {
   const bundle = join(root, 'dist/uml.cjs');
 
-  /** The Node of the machine, as a user's `npm install` would run the tools; npm scripts put the base Node before it. */
-  function machineNode(): string {
-    const path = (process.env.PATH ?? '').split(':').filter((directory) => !directory.includes('node_modules'));
-    return execFileSync('/bin/sh', ['-c', 'command -v node'], {
-      env: { PATH: path.join(':') },
-      encoding: 'utf8',
-    }).trim();
-  }
-
   test('takes the tool from the name of the link', async () => {
     const directory = temporaryDirectory();
     const link = join(directory, 'uml_moo');
@@ -98,4 +98,22 @@ describe('the form that npm installs', () => {
     const outcome = await runProgram(bundle, ['--list']);
     expect(outcome).toEqual({ status: 0, signal: null, stdout: `${names.join('\n')}\n`, stderr: '' });
   });
+});
+
+describe('the libraries', () => {
+  test.each(['cow', 'mconsole', 'switch', 'umid'])(
+    '%s is imported by its name in the package, with what its door shows',
+    async (subject) => {
+      const source: object = await import(join(root, 'src/lib', subject, 'index.ts'));
+      const code = `console.log(Object.keys(await import('uml-utilities/${subject}')).sort().join())`;
+      const args = ['--input-type=module', '-e', code];
+      const outcome = await runProgram(machineNode(), args, { cwd: root });
+      expect(outcome).toEqual({
+        status: 0,
+        signal: null,
+        stdout: `${Object.keys(source).sort().join()}\n`,
+        stderr: '',
+      });
+    },
+  );
 });
