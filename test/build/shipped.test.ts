@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { connectDaemon } from '../../src/lib/switch/index.ts';
 import { tools } from '../../src/tools.ts';
-import { type Outcome, root, runProgram, runTool, temporaryDirectory } from '../support/run.ts';
+import { type Outcome, root, runProgram, runTool, spawnProgram, temporaryDirectory } from '../support/run.ts';
 
 const bin = join(root, 'dist/bin');
 const binary = join(bin, 'uml');
@@ -97,6 +98,30 @@ describe('the form that npm installs', () => {
   test('runs by itself, with the Node of the PATH', async () => {
     const outcome = await runProgram(bundle, ['--list']);
     expect(outcome).toEqual({ status: 0, signal: null, stdout: `${names.join('\n')}\n`, stderr: '' });
+  });
+});
+
+describe('threads and libc are found in each form:', () => {
+  test.each([
+    ['the binary', () => [binary, 'uml_switch']],
+    ['the bundle', () => [machineNode(), join(root, 'dist/uml.cjs'), 'uml_switch']],
+  ])('%s switches a frame', async (_form, command) => {
+    const control = join(temporaryDirectory(), 'ctl');
+    const [file = '', ...args] = command();
+    await using program = spawnProgram(file, [...args, '-unix', control], bare);
+    await program.waitFor('attached to unix socket');
+    const frame = Buffer.alloc(60, 'frame');
+    frame.fill(0xff, 0, 6); // to everybody
+    const received = await new Promise<Buffer>((resolve, reject) => {
+      const onClose = (): void => reject(new Error(`the switch went away: ${program.output}`));
+      const sender = connectDaemon({ path: control, onFrame: () => {}, onClose });
+      const receiver = connectDaemon({ path: control, onFrame: (bytes) => resolve(Buffer.from(bytes)), onClose });
+      Promise.all([sender, receiver]).then(([port]) => port.send(frame), reject);
+    });
+    expect(received).toEqual(frame);
+    const outcome = await program.kill('SIGTERM');
+    expect(outcome.stderr).toBe('');
+    expect(existsSync(control)).toBe(false);
   });
 });
 
