@@ -1,0 +1,131 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Arena } from '../../../src/lib/os/index.ts';
+import { Forwarder, type Link } from '../../../src/lib/switch/forwarder.ts';
+
+/** Frames that were sent, as [port, length]. */
+let sent: [number, number][];
+let log: string[];
+let seconds: number;
+let memory: Arena;
+let frame: number;
+
+const link: Link = {
+  fd: -1,
+  receive: () => 0,
+  send: (port, _, length) => void sent.push([port, length]),
+  flush() {},
+  remove() {},
+};
+
+beforeEach(() => {
+  sent = [];
+  log = [];
+  seconds = 0;
+  memory = new Arena(65_536);
+  frame = memory.take(2048);
+});
+
+function make(kind: 'switch' | 'hub', ports: number[]): Forwarder {
+  const forwarder = new Forwarder(
+    memory,
+    kind,
+    {
+      learned: (low, high, port, old) => void log.push(`learned ${low}/${high} on ${port}, was ${old}`),
+      unknown: (low, high, port) => void log.push(`unknown ${low}/${high} from ${port}`),
+    },
+    () => seconds,
+  );
+  for (const port of ports) forwarder.addPort(port, link);
+  return forwarder;
+}
+
+/** Passes a frame through; `to` and `from` are the last bytes of addresses 02:00:00:00:00:xx, 255 is broadcast. */
+function pass(forwarder: Forwarder, port: number, to: number, from: number): [number, number][] {
+  sent = [];
+  const address = (n: number) => (n === 255 ? Array<number>(6).fill(255) : [2, 0, 0, 0, 0, n]);
+  memory.u8.set([...address(to), ...address(from)], frame);
+  forwarder.startBatch();
+  forwarder.forward(port, frame, 60);
+  return sent;
+}
+
+describe('a switch', () => {
+  test('floods broadcasts and unknown addresses to all ports but the source, the newest first', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    expect(pass(forwarder, 6, 255, 1)).toEqual([
+      [7, 60],
+      [5, 60],
+    ]);
+    expect(pass(forwarder, 6, 9, 1)).toEqual([
+      [7, 60],
+      [5, 60],
+    ]);
+    expect(log).toEqual(['learned 2/256 on 6, was undefined', `unknown 2/${9 << 8} from 6`]);
+  });
+
+  test('sends to the one port of a known address', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    pass(forwarder, 5, 255, 1);
+    expect(pass(forwarder, 6, 1, 2)).toEqual([[5, 60]]);
+    expect(pass(forwarder, 5, 2, 1)).toEqual([[6, 60]]);
+  });
+
+  test('never sends a frame back to where it came from', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    pass(forwarder, 5, 255, 1);
+    expect(pass(forwarder, 5, 1, 2)).toEqual([]);
+  });
+
+  test('follows an address that moves', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    pass(forwarder, 5, 255, 1);
+    pass(forwarder, 7, 255, 1);
+    expect(log).toEqual(['learned 2/256 on 5, was undefined', 'learned 2/256 on 7, was 5']);
+    expect(pass(forwarder, 6, 1, 2)).toEqual([[7, 60]]);
+  });
+
+  test('does not learn group addresses', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    pass(forwarder, 5, 1, 255);
+    expect(log).toEqual([`unknown 2/256 from 5`]);
+  });
+
+  test('floods to an address again that was silent for more than 100 seconds', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    pass(forwarder, 5, 255, 1);
+    seconds = 100.9;
+    expect(pass(forwarder, 6, 1, 2)).toEqual([[5, 60]]);
+    seconds = 101;
+    expect(pass(forwarder, 6, 1, 2)).toHaveLength(2);
+  });
+
+  test('forgets all addresses of a port that goes, and never delivers to whoever gets its number', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    pass(forwarder, 7, 255, 0x15);
+    pass(forwarder, 7, 255, 0x16);
+    forwarder.removePort(7);
+    forwarder.addPort(7, link);
+    for (const address of [0x15, 0x16]) {
+      expect(pass(forwarder, 5, address, 1)).toEqual([
+        [7, 60],
+        [6, 60],
+      ]);
+    }
+  });
+
+  test('a port that is gone gets nothing', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    forwarder.removePort(6);
+    expect(pass(forwarder, 5, 255, 1)).toEqual([[7, 60]]);
+  });
+});
+
+test('a hub learns, but sends everything to everybody', () => {
+  const forwarder = make('hub', [5, 6, 7]);
+  pass(forwarder, 5, 255, 1);
+  expect(pass(forwarder, 6, 1, 2)).toEqual([
+    [7, 60],
+    [5, 60],
+  ]);
+  expect(log).toEqual(['learned 2/256 on 5, was undefined', 'learned 2/512 on 6, was undefined']);
+});
