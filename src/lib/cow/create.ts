@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  accessSync,
   closeSync,
   constants,
   existsSync,
@@ -13,8 +14,8 @@ import {
 } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { dirname, join } from 'node:path';
-import { hasCode, OsError } from '../os/index.ts';
-import { describeBacking, type Report, step } from './backing.ts';
+import { errorText, hasCode, OsError } from '../os/index.ts';
+import { describeBacking, type Report } from './backing.ts';
 import { about, CowError, systemError } from './error.ts';
 import { type CowHeader, encodeHeader } from './header.ts';
 import { type HeldFile, hold, holdCreated, type Lock } from './held.ts';
@@ -41,6 +42,7 @@ export function createCow({ cow, backing, replace, report = () => {} }: CreateOp
     if (!replace) throw systemError(alreadyThere(), cow);
     return replaceCow(cow, backing, report);
   }
+  about(cow, () => accessSync(dirname(cow), constants.W_OK)); // before the backing file, as the C tool
   const created = createHeld(cow, backing, 'write', report);
   created.file.close();
   return created.header;
@@ -92,15 +94,15 @@ function replaceCow(cow: string, backing: string, report: Report): CowHeader {
 
 /** The whole file is a hole but for its header, so its bitmap says that no sector is here. */
 function fill(file: HeldFile, header: CowHeader, report: Report): void {
-  step(
-    () =>
-      about(file.path, () => {
-        ftruncateSync(file.fd, header.dataOffset + header.size);
-        file.writeNow(encodeHeader(header), 0);
-        fdatasyncSync(file.fd);
-      }),
-    (errno) => report(umlText.headerWriteFailed(file.path, errno)),
-  );
+  try {
+    ftruncateSync(file.fd, header.dataOffset + header.size);
+    file.writeNow(encodeHeader(header), 0);
+    fdatasyncSync(file.fd);
+  } catch (error) {
+    const { errno } = systemError(error, file.path);
+    report(umlText.headerWriteFailed(file.path, errno));
+    throw new CowError('system', file.path, { text: errorText(error), step: 'header' }, error);
+  }
 }
 
 /** Gives a finished file its name, never replacing another. */

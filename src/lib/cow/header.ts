@@ -7,7 +7,7 @@ export const HEADER_BYTES = 4136;
 /** The sector size and alignment of every file that UML and its tools create. */
 export const SECTOR = 512;
 export const ALIGNMENT = 4096;
-const MAX_SECTOR_SIZE = 1 << 20;
+const MAX_SECTOR_SIZE = 1 << 16;
 const MAX_ALIGNMENT = 1 << 24;
 /** Offsets behind it stay exact as numbers. */
 const MAX_SIZE = 1n << 52n;

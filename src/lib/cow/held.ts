@@ -1,4 +1,5 @@
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fdatasync,
@@ -121,9 +122,12 @@ function release(inode: Inode, lock: Lock): void {
 
 /** What a file is at one moment. */
 export interface Identity {
-  /** Device and inode: the same for every name of one file. */
+  /** The same for every name of one file, and for every node of one device. */
   readonly key: string;
+  readonly inode: bigint;
   readonly size: number;
+  /** Modification time, in milliseconds. */
+  readonly mtimeMs: number;
   /** Modification time: seconds, cut to the header's 32 bits. */
   readonly mtime: number;
 }
@@ -241,8 +245,14 @@ export function identify(name: FileName): Identity {
   }
 }
 
-function identityOf(stat: { dev: bigint; ino: bigint; mtimeNs: bigint }, size: number): Identity {
-  return { key: keyOf(stat), size, mtime: Number(BigInt.asUintN(32, stat.mtimeNs / 1_000_000_000n)) };
+function identityOf(stat: BigIntStats, size: number): Identity {
+  return {
+    key: stat.isBlockDevice() ? `device ${stat.rdev}` : keyOf(stat),
+    inode: stat.ino,
+    size,
+    mtimeMs: Number(stat.mtimeNs / 1_000_000n),
+    mtime: Number(BigInt.asUintN(32, stat.mtimeNs / 1_000_000_000n)),
+  };
 }
 
 /** Bytes that the page cache gave; an error shows when the rest is read. */

@@ -1,12 +1,10 @@
-import { Bitmap, hasBit, lastSet, runEnd } from './bitmap.ts';
+import { Bitmap, lastSet } from './bitmap.ts';
 import { checkRange, type Disk, deviceSize, Pending } from './disk.ts';
 import { CowError } from './error.ts';
 import { Flusher } from './flusher.ts';
 import { type CowHeader, SECTOR } from './header.ts';
 import type { HeldFile } from './held.ts';
-
-/** A read that changes sides more often than this is done as two large reads, mixed in memory. */
-const MANY_RUNS = 8;
+import { MergedReader } from './merged.ts';
 
 /** What an overlay does with its two files. */
 export type OverlayFile = Pick<HeldFile, 'path' | 'read' | 'write' | 'sync' | 'close'>;
@@ -28,7 +26,7 @@ export class OverlayDisk implements Disk {
   readonly #synchronous: boolean;
   readonly #pending = new Pending();
   readonly #flusher = new Flusher(() => this.#sync());
-  #scratch: Uint8Array | undefined;
+  readonly #reader: MergedReader;
   #closed = false;
 
   /**
@@ -45,6 +43,7 @@ export class OverlayDisk implements Disk {
     this.#backing = files.backing;
     this.backingFile = files.backing.path;
     this.#header = header;
+    this.#reader = new MergedReader(files.cow, files.backing, header);
     this.#bitmap = new Bitmap(bits);
     this.#synchronous = options.synchronous;
     this.size = deviceSize(header.size);
@@ -57,55 +56,7 @@ export class OverlayDisk implements Disk {
   async read(offset: number, into: Uint8Array): Promise<void> {
     this.#check(offset, into.length);
     if (into.length === 0) return;
-    await this.#pending.track(this.#readRuns(offset, into));
-  }
-
-  #readRuns(offset: number, into: Uint8Array): Promise<void> {
-    const first = offset / SECTOR;
-    const end = first + into.length / SECTOR;
-    const { bits } = this.#bitmap;
-    let to = runEnd(bits, first, end);
-    if (to === end) return this.#readRun(offset, into, hasBit(bits, first));
-    const parts: Promise<void>[] = [];
-    for (let from = first; from < end; from = to) {
-      if (parts.length === MANY_RUNS) {
-        const rest = (from - first) * SECTOR;
-        parts.push(this.#readMixed(offset + rest, into.subarray(rest)));
-        break;
-      }
-      to = runEnd(bits, from, end);
-      const part = into.subarray((from - first) * SECTOR, (to - first) * SECTOR);
-      parts.push(this.#readRun(from * SECTOR, part, hasBit(bits, from)));
-    }
-    return all(parts);
-  }
-
-  #readRun(offset: number, into: Uint8Array, isInCow: boolean): Promise<void> {
-    return isInCow ? this.#cow.read(into, this.#header.dataOffset + offset) : this.#backing.read(into, offset);
-  }
-
-  async #readMixed(offset: number, into: Uint8Array): Promise<void> {
-    // a write may set bits while the reads are under way: what they mean for these reads is what they were before
-    const first = offset / SECTOR;
-    const skip = first % 8;
-    const end = skip + into.length / SECTOR;
-    const bits = this.#bitmap.bits.slice((first - skip) / 8, Math.ceil((first - skip + end) / 8));
-    const scratch = this.#takeScratch(into.length);
-    const ours = scratch.subarray(0, into.length);
-    await all([this.#readRun(offset, into, false), this.#readRun(offset, ours, true)]);
-    for (let from = skip; from < end; ) {
-      const to = runEnd(bits, from, end);
-      if (hasBit(bits, from))
-        into.set(ours.subarray((from - skip) * SECTOR, (to - skip) * SECTOR), (from - skip) * SECTOR);
-      from = to;
-    }
-    this.#scratch = scratch;
-  }
-
-  #takeScratch(length: number): Uint8Array {
-    const kept = this.#scratch;
-    this.#scratch = undefined; // in use: a read at the same time makes its own
-    return kept && kept.length >= length ? kept : new Uint8Array(length);
+    await this.#pending.track(this.#reader.read(this.#bitmap.bits, 0, offset, into));
   }
 
   async write(offset: number, data: Uint8Array): Promise<void> {
@@ -176,9 +127,4 @@ export function readBitmap(cow: HeldFile, header: CowHeader): Uint8Array {
   const expected = header.dataOffset + Math.min(held, header.size);
   if (held > 0 && size < expected) throw new CowError('truncated', cow.path, { expected, actual: size });
   return bits;
-}
-
-/** Promise.all that waits for the slowest even if one fails: none may write into the caller's memory afterwards. */
-async function all(parts: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(parts)) if (result.status === 'rejected') throw result.reason;
 }
