@@ -11,7 +11,7 @@ import {
   request,
   VERSION,
 } from '../lib/mconsole/index.ts';
-import { errorText } from '../lib/os/index.ts';
+import { errorText, hasCode } from '../lib/os/index.ts';
 import { type FoundSocket, findSocket, liveOwner, UmidError } from '../lib/umid/index.ts';
 
 const USAGE = 'Usage : uml_mconsole socket-name [command]\n';
@@ -25,10 +25,11 @@ The command 'help' lists them.
 `;
 
 /** Exit statuses beside that of a refused command, which is the low byte of the reply's err (spec 4.2). */
-const STATUS = { success: 0, failure: 1, notFound: 2, noAnswer: 124, badDescriptor: 234 } as const;
+const STATUS = { success: 0, failure: 1, notFound: 2, noAnswer: 124, brokenPipe: 141, badDescriptor: 234 } as const;
 
 /** Runs uml_mconsole: one command from the arguments, or those on standard input. */
 export async function main(args: readonly string[]): Promise<number> {
+  process.stdout.on('error', onOutputError);
   const words = parseArguments(args);
   if (words === 'help') {
     process.stdout.write(HELP);
@@ -41,6 +42,11 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const client = new Client(name, words.timeout);
   return command.length > 0 ? client.run(command.join(' ')) : client.converse();
+}
+
+/** A reader that has gone (`| head`) ends the tool without a word, as SIGPIPE ends the C tool. */
+function onOutputError(error: unknown): void {
+  process.exit(hasCode(error, 'EPIPE') ? STATUS.brokenPipe : report(error));
 }
 
 /** `--timeout SECONDS` and `--help` are ours; they stand before the name, so no word of an old script can be meant. */

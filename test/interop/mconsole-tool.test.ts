@@ -179,6 +179,7 @@ describe('with a console that fails', () => {
         version: never,
         log: (_, reply) => reply.error('Log is full', -28),
         help: (_, reply) => reply.error('No help', -256),
+        long: (_, reply) => reply.ok('line\n'.repeat(200_000)),
         halt: async (_, reply) => {
           await reply.write('some text');
           await never();
@@ -202,6 +203,16 @@ describe('with a console that fails', () => {
       status: 1,
       stdout: 'OK some text\n',
       stderr: 'uml_mconsole: the end of the answer was lost\n',
+    });
+  });
+
+  it('a reader that goes away ends it without a word, as SIGPIPE ends the C tool', async () => {
+    const main = new URL('../../src/main.ts', import.meta.url).pathname;
+    const tool = [process.execPath, '--import', import.meta.resolve('tsx'), main, 'uml_mconsole', directory, 'long'];
+    const script = '{ "$@"; echo "status $?" >&2; } | head -1';
+    expect(await runProgram('sh', ['-c', script, 'sh', ...tool])).toMatchObject({
+      stdout: 'OK line\n',
+      stderr: 'status 141\n',
     });
   });
 

@@ -1,5 +1,6 @@
 /** The management console: its wire format, a client, a server, and notifications (spec 2 to 4). */
 export { DEFAULT_TIMEOUT, type MconsoleReply, type RequestOptions, request } from './client.ts';
+export { Mconsole, MconsoleRefusal } from './console.ts';
 export { MconsoleError, type MconsoleErrorCode } from './error.ts';
 export { SERVER_HELP } from './help.ts';
 export { promptedLines, type Terminal } from './lines.ts';
@@ -7,5 +8,21 @@ export { CLIENT_HELP, type ClientCommand, parseLine } from './local.ts';
 export { logRequests } from './log.ts';
 export { type NotificationOptions, notifications, notify } from './notifications.ts';
 export { absolutePaths, type RewrittenCommand } from './paths.ts';
-export { MAX_COMMAND, type Notification, VERSION } from './protocol.ts';
+export {
+  type DecodedRequest,
+  decodeNotification,
+  decodePart,
+  decodeRequest,
+  encodeFault,
+  encodeNotification,
+  encodePart,
+  encodeRequest,
+  MAX_COMMAND,
+  MAX_PART,
+  type Notification,
+  type ReplyPart,
+  type RequestFault,
+  splitText,
+  VERSION,
+} from './protocol.ts';
 export { type Command, type MconsoleServer, type MconsoleServerOptions, type Reply, serveMconsole } from './server.ts';

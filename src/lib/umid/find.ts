@@ -49,5 +49,5 @@ export function listInstances(base: string): Instance[] {
 }
 
 function status(path: string): Stats | undefined {
-  return statSync(path, { throwIfNoEntry: false });
+  return unlessMissing(() => statSync(path), undefined);
 }

@@ -1,7 +1,6 @@
 import { unlinkSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { request } from '../../../src/lib/mconsole/index.ts';
-import { decodeRequest, encodePart } from '../../../src/lib/mconsole/protocol.ts';
+import { decodeRequest, encodePart, request } from '../../../src/lib/mconsole/index.ts';
 import { temporaryDirectory } from '../../support/run.ts';
 import { bareSocket } from './datagrams.ts';
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { MconsoleError, SERVER_HELP } from '../../../src/lib/mconsole/index.ts';
 import {
   decodeNotification,
   decodePart,
@@ -8,8 +7,10 @@ import {
   encodeNotification,
   encodePart,
   encodeRequest,
+  MconsoleError,
+  SERVER_HELP,
   splitText,
-} from '../../../src/lib/mconsole/protocol.ts';
+} from '../../../src/lib/mconsole/index.ts';
 import { recorded } from './recorded.ts';
 
 describe('requests', () => {

@@ -2,12 +2,12 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Command,
+  encodeRequest,
   type MconsoleServer,
   request,
   SERVER_HELP,
   serveMconsole,
 } from '../../../src/lib/mconsole/index.ts';
-import { encodeRequest } from '../../../src/lib/mconsole/protocol.ts';
 import { runProgram, temporaryDirectory } from '../../support/run.ts';
 import { bareSocket } from './datagrams.ts';
 import { recorded } from './recorded.ts';
