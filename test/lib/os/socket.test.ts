@@ -15,6 +15,7 @@ import {
   SOCKADDR_UN_SIZE,
   send,
   sendTo,
+  setSendBuffer,
   socketAddress,
   type UnixSocketType,
   unixSocket,
@@ -246,4 +247,18 @@ describe('connections', () => {
     expect(codeOf(() => socketAddress(fd))).toBe('EBADF');
     expect(codeOf(() => closeFd(fd))).toBe('EBADF');
   });
+});
+
+test('a larger send buffer takes more datagrams before it is full', () => {
+  const room = (bytes: number): number => {
+    const name = rawAddress(Buffer.from(`\0uml-${process.pid}-room-${bytes}`));
+    bind(socket('dgram'), name);
+    // The receiver's queue has a limit of its own (net.unix.max_dgram_qlen), so the senders' memory must run out first.
+    const sender = socket('dgram');
+    setSendBuffer(sender, bytes);
+    let sent = 0;
+    while (sendTo(sender, Buffer.alloc(1400), name) !== undefined) sent++;
+    return sent;
+  };
+  expect(room(16_384)).toBeGreaterThan(room(4096));
 });
