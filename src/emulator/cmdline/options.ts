@@ -119,14 +119,6 @@ export const OPTIONS: readonly OptionHelp[] = [
     usage: 'udb',
     help: ['Only here to catch ubd typed wrong: it leaves a line in the log.'],
   },
-  {
-    usage: 'xterm=<terminal emulator>,<title switch>,<exec switch>',
-    help: ['Which terminal emulator opens for the channel xterm; xterm,-T,-e', 'unless given.'],
-  },
-  {
-    usage: 'hostfs=<root directory>[,append]',
-    help: ['Confines hostfs mounts to this directory of the host; append opens every', 'file for appending.'],
-  },
   { usage: 'quiet', help: ['Fewer messages during the boot.'] },
   { usage: 'noreboot', help: ['Exits where the guest reboots.'] },
   { usage: 'nosysemu', help: ['Accepted for old scripts; there is no ptrace here to switch off.'] },
