@@ -32,9 +32,21 @@ beforeAll(() => {
   if (!existsSync(binary)) throw new Error('these tests are about what was built: npm run build');
 });
 
-test('package.json names every tool, and only the tools', () => {
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: Record<string, string> };
-  expect(manifest.bin).toEqual(Object.fromEntries(['uml', ...names].map((name) => [name, 'dist/uml.cjs'])));
+describe('package.json', () => {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    bin: Record<string, string>;
+    man: string[];
+  };
+
+  test('names every tool, and only the tools', () => {
+    expect(manifest.bin).toEqual(Object.fromEntries(['uml', ...names].map((name) => [name, 'dist/uml.cjs'])));
+  });
+
+  test('names every manual page, and every tool has one', () => {
+    const pages = readdirSync(join(root, 'man'));
+    expect(manifest.man).toEqual(pages.sort().map((page) => `man/${page}`));
+    expect(pages.map((page) => page.replace(/\.\d$/, ''))).toEqual(expect.arrayContaining([...names]));
+  });
 });
 
 describe('the single binary', () => {
