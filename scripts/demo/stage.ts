@@ -113,10 +113,8 @@ function shown(output: string): void {
 /** The first and the last lines up to the login prompt. */
 function bootMessages(output: string): string {
   const prompt = 'login: ';
-  const lines = output
-    .replaceAll('\r', '')
-    .slice(0, output.indexOf(prompt) + prompt.length)
-    .split('\n');
+  const text = output.replaceAll('\r', '');
+  const lines = text.slice(0, text.indexOf(prompt) + prompt.length).split('\n');
   const { first, last } = BOOT_LINES;
   if (lines.length <= first + last) return lines.join('\n');
   const between = `  … ${lines.length - first - last} lines …`;
