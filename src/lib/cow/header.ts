@@ -187,6 +187,13 @@ export function encodeHeader(header: HeaderValues): Uint8Array {
   return bytes;
 }
 
+/** The bytes of a header's mtime field, and where they lie. */
+export function encodeMtime(layout: CowLayout, mtime: number): { offset: number; bytes: Uint8Array } {
+  const bytes = new Uint8Array(4);
+  viewOf(bytes).setUint32(0, mtime, LAYOUTS[layout].littleEndian);
+  return { offset: LAYOUTS[layout].mtime, bytes };
+}
+
 /** Where the name field lies in the file, for what is kept in its unused end. */
 export function nameField(layout: CowLayout): { offset: number; length: number } {
   return { offset: LAYOUTS[layout].name, length: LAYOUTS[layout].nameLength };

@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import {
+  constants,
+  fchmodSync,
+  fchownSync,
+  ftruncateSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { syncDirectory } from './create.ts';
+import { about, CowError } from './error.ts';
+import { nonZeroExtents } from './extents.ts';
+import { hold, holdCreated, identify } from './held.ts';
+import { forEachChunk, type MergeOptions, MergeTarget } from './merge.ts';
+import { during, type MergeSource, openSource } from './source.ts';
+
+export interface MergeToFileOptions extends MergeOptions {
+  /** The new image, or a block device to write it to. */
+  output: string;
+}
+
+/**
+ * Merges a COW file and its backing file into a new image. The output appears complete and durable under its name, or
+ * not at all: until then an existing file of that name is as it was. Blocks of zeros become holes. A block device is
+ * written in place.
+ * @throws CowError with `details.step` (MergeStep); `same-file` if the output is one of the inputs
+ */
+export async function mergeToFile(options: MergeToFileOptions): Promise<void> {
+  const source = await openSource(options, 'read', 'read');
+  try {
+    const existing = await during('open-output', () => checkOutput(options.output, source));
+    if (existing?.isBlockDevice()) await mergeToDevice(source, options);
+    else await mergeToNewFile(source, options, existing);
+  } finally {
+    source.close();
+  }
+}
+
+/** What is there already under the output's name. */
+function checkOutput(output: string, source: MergeSource): Stats | undefined {
+  const existing = about(output, () => statSync(output, { throwIfNoEntry: false }));
+  if (!existing) return undefined;
+  const { key } = identify(output);
+  if (source.cow.identity().key === key) {
+    throw new CowError('same-file', output, { role: 'COW file', other: source.cow.path });
+  }
+  if (source.identity.key === key) {
+    throw new CowError('same-file', output, { role: 'backing file', other: source.backing.path });
+  }
+  hold(output, 'write', 'write').close(); // a directory, a fifo, a file in use: not to be replaced
+  return existing;
+}
+
+async function mergeToNewFile(source: MergeSource, options: MergeToFileOptions, existing: Stats | undefined) {
+  const { output } = options;
+  const target = existing ? realpathSync(output) : output;
+  const temporary = join(dirname(target), `.uml-${randomBytes(6).toString('hex')}`);
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+  const fd = await during('open-output', () => about(output, () => openSync(temporary, flags, 0o644)));
+  const file = holdCreated(fd, output, 'none');
+  const to = new MergeTarget(file);
+  try {
+    if (existing) keepOwner(fd, existing);
+    about(output, () => ftruncateSync(fd, source.header.size));
+    await forEachChunk(source, 'data', options, async (chunk, worker) => {
+      const bytes = await worker.read(chunk, chunk.offset, chunk.length);
+      for (const { start, end } of nonZeroExtents(bytes)) {
+        await to.write(bytes.subarray(start, end), chunk.offset + start);
+      }
+    });
+    await to.sync();
+    options.signal?.throwIfAborted();
+    await during('write-data', () => about(output, () => renameSync(temporary, target)));
+    syncDirectory(dirname(target));
+  } finally {
+    await to.settle();
+    file.close();
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** The C tool writes into the existing file, so its owner and mode stay. */
+function keepOwner(fd: number, { uid, gid, mode }: Stats): void {
+  try {
+    fchownSync(fd, uid, gid);
+  } catch {
+    // only root can give files away
+  }
+  fchmodSync(fd, mode & 0o7777);
+}
+
+async function mergeToDevice(source: MergeSource, options: MergeToFileOptions): Promise<void> {
+  const device = await during('open-output', () => hold(options.output, 'write', 'write'));
+  const to = new MergeTarget(device);
+  try {
+    const { size } = device.identity();
+    if (size < source.header.size) {
+      const details = { expected: source.header.size, actual: size, step: 'open-output' };
+      throw new CowError('target-small', options.output, details);
+    }
+    // every byte: what was there before must go
+    await forEachChunk(source, 'all', options, async (chunk, worker) => {
+      await to.write(await worker.read(chunk, chunk.offset, chunk.length), chunk.offset);
+    });
+    await to.sync();
+  } finally {
+    await to.settle();
+    device.close();
+  }
+}

@@ -1,0 +1,145 @@
+import { fsyncSync, futimesSync } from 'node:fs';
+import { punchHole } from '../os/index.ts';
+import { chunksOf, dirtyExtents } from './chunks.ts';
+import { about, CowError } from './error.ts';
+import { DataMap, type Extent, nonZeroExtents } from './extents.ts';
+import { type CowHeader, encodeHeader, encodeMtime } from './header.ts';
+import { type HeldFile, identify, isWriteRefused } from './held.ts';
+import { hasRoom, MergeLease } from './journal.ts';
+import { forEachChunk, type MergeOptions, MergeTarget } from './merge.ts';
+import { type MergeSource, openSource } from './source.ts';
+
+/** Bytes of bitmap that are cleared at a time. */
+const WINDOW = 1 << 20;
+
+/** What an in-place merge did. */
+export interface InPlaceResult {
+  /** Whether the COW file held anything; if not, nothing was touched. */
+  readonly merged: boolean;
+  /**
+   * Whether the COW file is now an empty one over the merged backing file. It is left as it was where it can't be
+   * written, or where the merged file is not the one that its header names.
+   */
+  readonly rebased: boolean;
+}
+
+/**
+ * Writes what a COW file holds into its backing file. A kill at any moment loses nothing: the COW file gives up its
+ * data only when that is durable in the backing file, and running the merge again finishes it.
+ *
+ * The backing file gets a new modification time, so that other COW files over it are refused.
+ * @throws CowError with `details.step` (MergeStep); `locked` while any of the files is in use
+ */
+export async function mergeInPlace(options: MergeOptions): Promise<InPlaceResult> {
+  const { source, isCowWritable } = await openWritable(options);
+  try {
+    return await mergeInto(source, options, isCowWritable);
+  } finally {
+    source.close();
+  }
+}
+
+async function openWritable(options: MergeOptions): Promise<{ source: MergeSource; isCowWritable: boolean }> {
+  try {
+    return { source: await openSource(options, 'write', 'write'), isCowWritable: true };
+  } catch (error) {
+    const isAboutCow = error instanceof CowError && error.details.step === 'open-cow';
+    if (!isAboutCow || !isWriteRefused(error)) throw error;
+    return { source: await openSource(options, 'write', 'read'), isCowWritable: false };
+  }
+}
+
+async function mergeInto(source: MergeSource, options: MergeOptions, isCowWritable: boolean): Promise<InPlaceResult> {
+  const { cow, backing, header, identity, mark } = source;
+  // to the end, so that a damaged COW file is found before anything is written
+  let isDirty = false;
+  for (const _ of chunksOf(source, 'dirty')) isDirty = true;
+  if (!isDirty && !mark) return { merged: false, rebased: false };
+
+  const lease = isCowWritable && hasRoom(header) ? await MergeLease.begin(cow, header, identity, mark) : undefined;
+  const to = new MergeTarget(backing);
+  const holes = new DataMap(backing.fd);
+  try {
+    await forEachChunk(source, 'dirty', options, async (chunk, worker) => {
+      for (const { start, end } of dirtyExtents(chunk, header.sectorSize)) {
+        const offset = chunk.offset + start;
+        const bytes = await worker.read(chunk, offset, end - start);
+        for (const piece of piecesToWrite(bytes, offset, holes)) {
+          await lease?.renew();
+          await to.write(bytes.subarray(piece.start, piece.end), offset + piece.start);
+        }
+      }
+    });
+    await to.sync();
+  } finally {
+    await to.settle();
+  }
+  await lease?.renew();
+  const mtime = setNewTime(backing, header);
+  if (!isCowWritable) return { merged: true, rebased: false };
+  const isRecorded = isSameFile(header.backing, identity.key);
+  if (isRecorded) await rebase(cow, header, mtime);
+  else if (lease) await cow.write(encodeHeader(header), 0); // without the mark
+  await cow.sync();
+  return { merged: true, rebased: isRecorded };
+}
+
+/** All but zeros that the backing file has anyway, as a hole. */
+function piecesToWrite(bytes: Buffer, offset: number, holes: DataMap): Extent[] {
+  const pieces: Extent[] = [];
+  const add = (start: number, end: number) => {
+    const last = pieces.at(-1);
+    if (last?.end === start) last.end = end;
+    else if (start < end) pieces.push({ start, end });
+  };
+  let at = 0;
+  for (const { start, end } of [...nonZeroExtents(bytes), { start: bytes.length, end: bytes.length }]) {
+    if (at < start && !holes.isHole(offset + at, offset + start)) add(at, start);
+    add(start, end);
+    at = end;
+  }
+  return pieces;
+}
+
+/** Gives the backing file a time that is in no COW file's header, durable with its data. */
+function setNewTime(backing: HeldFile, header: CowHeader): number {
+  return about(backing.path, () => {
+    const now = Math.floor(Date.now() / 1000);
+    const mtime = now === header.mtime ? now + 1 : now;
+    futimesSync(backing.fd, now, mtime);
+    fsyncSync(backing.fd);
+    return backing.identity().mtime;
+  });
+}
+
+function isSameFile(name: Buffer, key: string): boolean {
+  try {
+    return identify(name).key === key;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Makes a COW file, whose data is all in its backing file by now, an empty one over it. Between any two steps it is
+ * right: first it fits the merged file, with sectors that say the same; only then it gives them up.
+ */
+async function rebase(cow: HeldFile, header: CowHeader, mtime: number): Promise<void> {
+  const { offset, bytes } = encodeMtime(header.layout, mtime);
+  await cow.write(bytes, offset);
+  await cow.sync();
+  for (let at = 0; at < header.bitmapLength; at += WINDOW) {
+    const bits = cow.readNow(Math.min(WINDOW, header.bitmapLength - at), header.bitmapOffset + at);
+    for (const { start, end } of nonZeroExtents(bits)) {
+      cow.writeNow(new Uint8Array(end - start), header.bitmapOffset + at + start);
+    }
+  }
+  await cow.sync();
+  await cow.write(encodeHeader({ ...header, mtime }), 0);
+  try {
+    const length = cow.identity().size - header.dataOffset;
+    if (length > 0) punchHole(cow.fd, header.dataOffset, length);
+  } catch {
+    // a file system without holes: the old data stays, unused
+  }
+}
