@@ -75,7 +75,7 @@ async function mergeInto(source: MergeSource, options: MergeOptions, isCowWritab
     await to.settle();
   }
   await lease?.renew();
-  const mtime = setNewTime(backing, header);
+  const mtime = setNewTime(backing, [header.mtime, identity.mtime]);
   if (!isCowWritable) return { merged: true, rebased: false };
   const isRecorded = isSameFile(header.backing, identity.key);
   if (isRecorded) await rebase(cow, header, mtime);
@@ -101,12 +101,12 @@ function piecesToWrite(bytes: Buffer, offset: number, holes: DataMap): Extent[] 
   return pieces;
 }
 
-/** Gives the backing file a time that is in no COW file's header, durable with its data. */
-function setNewTime(backing: HeldFile, header: CowHeader): number {
+/** Gives the backing file a time that no COW file over it has, durable with its data. */
+function setNewTime(backing: HeldFile, old: readonly number[]): number {
   return about(backing.path, () => {
-    const now = Math.floor(Date.now() / 1000);
-    const mtime = now === header.mtime ? now + 1 : now;
-    futimesSync(backing.fd, now, mtime);
+    let mtime = Math.floor(Date.now() / 1000);
+    while (old.includes(mtime)) mtime++;
+    futimesSync(backing.fd, mtime, mtime);
     fsyncSync(backing.fd);
     return backing.identity().mtime;
   });
