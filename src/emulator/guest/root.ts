@@ -53,6 +53,13 @@ const LINKS: Readonly<Record<string, string>> = {
   'etc/mtab': '/proc/mounts',
   'etc/resolv.conf': '/run/resolv.conf',
   'usr/bin/env': '/bin/busybox',
+  // What update-alternatives would do; the program goes by the name that it is called by.
+  'usr/sbin/ip6tables': 'xtables-legacy-multi',
+  'usr/sbin/ip6tables-restore': 'xtables-legacy-multi',
+  'usr/sbin/ip6tables-save': 'xtables-legacy-multi',
+  'usr/sbin/iptables': 'xtables-legacy-multi',
+  'usr/sbin/iptables-restore': 'xtables-legacy-multi',
+  'usr/sbin/iptables-save': 'xtables-legacy-multi',
   'var/run': '/run',
   'var/lock': '/run',
 };
@@ -134,7 +141,7 @@ export function ownerCommands(paths: readonly string[]): string {
 export async function makeImage(job: Job, tree: string, image: string): Promise<void> {
   await run(job, {
     name: 'making the root file system',
-    command: ['mkfs.ext4', '-q', '-F', '-L', 'root', '-E', 'root_owner=0:0', '-d', tree, image, IMAGE_SIZE],
+    command: ['mkfs.ext4', '-q', '-F', '-L', 'root', '-b', '4096', '-E', 'root_owner=0:0', '-d', tree, image, IMAGE_SIZE],
   });
   await run(job, {
     name: "setting the root file system's owners",

@@ -50,22 +50,27 @@ const UNUSED_DRIVERS = [
   ],
 ];
 
+const OTHER_ARCHES = [
+  ...['alpha', 'arc', 'arm', 'arm64', 'csky', 'hexagon', 'ia64', 'loongarch', 'm68k', 'microblaze', 'mips', 'nios2'],
+  ...['openrisc', 'parisc', 'powerpc', 'riscv', 's390', 'sh', 'sparc', 'um', 'xtensa'],
+];
+
 /**
  * What tar leaves packed.  Only files that hold code or text go: every Kconfig and Makefile has to stay, for they name
  * each other.
  */
 function exclusions(): string[] {
   const top = KERNEL_SOURCE;
+  const codeBelow = (folder: string, ...suffixes: string[]): string[] =>
+    ['c', 'h', 'S', ...suffixes].map((suffix) => `${top}/${folder}/*.${suffix}`);
   return [
-    ...['alpha', 'arc', 'arm', 'arm64', 'csky', 'hexagon', 'ia64', 'loongarch', 'm68k', 'microblaze', 'mips', 'nios2'],
-    ...['openrisc', 'parisc', 'powerpc', 'riscv', 's390', 'sh', 'sparc', 'um', 'xtensa'],
-  ]
-    .map((arch) => `${top}/arch/${arch}`)
-    .concat(UNUSED_DRIVERS.flatMap((folder) => ['c', 'h', 'S'].map((suffix) => `${top}/drivers/${folder}/*.${suffix}`)))
-    .concat(['c', 'h'].map((suffix) => `${top}/sound/*.${suffix}`))
-    .concat(['rst', 'txt', 'yaml', 'svg', 'py', 'json'].map((suffix) => `${top}/Documentation/*.${suffix}`))
-    .concat([`${top}/tools/perf`, `${top}/tools/testing`])
-    .map((pattern) => `--exclude=${pattern}`);
+    ...OTHER_ARCHES.flatMap((arch) => codeBelow(`arch/${arch}`, 'dts', 'dtsi')),
+    ...UNUSED_DRIVERS.flatMap((folder) => codeBelow(`drivers/${folder}`)),
+    ...codeBelow('sound'),
+    ...codeBelow('Documentation', 'rst', 'txt', 'yaml', 'svg', 'py', 'json'),
+    `${top}/tools/perf`,
+    `${top}/tools/testing`,
+  ].map((pattern) => `--exclude=${pattern}`);
 }
 
 /** Finds out which source would be built.  Asks the package sources unless the package is installed. */

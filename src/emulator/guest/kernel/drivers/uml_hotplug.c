@@ -49,7 +49,6 @@ static int plug(struct pci_bus *bus, unsigned int devfn)
 	place_resources(pdev);
 	/* Probes at once: the disk's partitions are read and its nodes are made. */
 	pci_bus_add_device(pdev);
-	wait_for_device_probe();
 
 	if (pdev->dev.driver && !device_for_each_child(&pdev->dev, NULL, lacks_driver))
 		return 0;

@@ -7,11 +7,8 @@
  * dead; the rest has a workqueue of its own.  The behaviour, and the texts that reach
  * the log, follow arch/um/drivers/mconsole_kern.c by Jeff Dike and others.
  */
-#include <linux/file.h>
-#include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/io.h>
-#include <linux/mount.h>
 #include <linux/printk.h>
 #include <linux/proc_fs.h>
 #include <linux/reboot.h>
@@ -50,7 +47,6 @@ static struct {
 	struct uml_message *reply;
 	struct workqueue_struct *wq;
 	struct request requests[REQUESTS];
-	struct vfsmount *proc;
 } mgmt = {
 	.requests_lock	= __SPIN_LOCK_UNLOCKED(mgmt.requests_lock),
 	.reply_lock	= __SPIN_LOCK_UNLOCKED(mgmt.reply_lock),
@@ -109,10 +105,10 @@ static void log_line(struct request *request)
 	unsigned int level = UML_LOG_LEVEL(request->flags);
 	int len = request->len;
 
-	if (level)
-		printk("%c%c%.*s", KERN_SOH_ASCII, '0' + level - 1, len, request->data);
-	else
-		printk(KERN_WARNING "%.*s", len, request->data);
+	if (!level)
+		level = LOGLEVEL_WARNING + 1;
+	/* Without the line's end it would stay unseen until the next line. */
+	printk("%c%c%.*s\n", KERN_SOH_ASCII, '0' + level - 1, len, request->data);
 	uml_reply(&request->caller, 0, 0, NULL, 0);
 }
 
@@ -166,50 +162,6 @@ static void stack_captured(struct request *request)
 		uml_reply(&request->caller, -ESRCH, 0, NULL, 0);
 	}
 	rcu_read_unlock();
-}
-
-static bool climbs(const char *path)
-{
-	for (; path; path = strchr(path, '/')) {
-		path += strspn(path, "/");
-		if (strncmp(path, "..", 2) == 0 && (path[2] == '/' || path[2] == '\0'))
-			return true;
-	}
-	return false;
-}
-
-static void reply_proc_file(struct request *request)
-{
-	const struct uml_caller *caller = &request->caller;
-	const char *path = request->data + strspn(request->data, "/");
-	struct file *file;
-	loff_t pos = 0;
-	char *part;
-	ssize_t len;
-
-	if (climbs(path)) {
-		uml_reply(caller, -EINVAL, 0, NULL, 0);
-		return;
-	}
-
-	/* Nonblocking: nobody could end a wait for, say, the next line of kmsg. */
-	file = file_open_root_mnt(mgmt.proc, path, O_RDONLY | O_NONBLOCK, 0);
-	if (IS_ERR(file)) {
-		uml_reply(caller, PTR_ERR(file), 0, NULL, 0);
-		pr_err("open /proc/%s: %ld\n", path, PTR_ERR(file));
-		return;
-	}
-
-	part = kmalloc(UML_DATA_SIZE, GFP_KERNEL);
-	len = part ? 1 : -ENOMEM;
-	while (len > 0) {
-		len = kernel_read(file, part, UML_DATA_SIZE, &pos);
-		if (len > 0)
-			uml_reply(caller, 0, UML_FLAG_MORE, part, len);
-	}
-	uml_reply(caller, len, 0, NULL, 0);
-	kfree(part);
-	fput(file);
 }
 
 static int devfn_of(struct request *request)
@@ -304,7 +256,7 @@ static void serve_in_process(struct work_struct *work)
 		stack_captured(request);
 		break;
 	case UML_OP_PROC:
-		reply_proc_file(request);
+		uml_reply_proc_file(&request->caller, request->data);
 		break;
 	case UML_OP_PLUG:
 	case UML_OP_UNPLUG:
@@ -374,9 +326,7 @@ static void release(void)
 	if (mgmt.wq)
 		destroy_workqueue(mgmt.wq);
 	mgmt.wq = NULL;
-	if (mgmt.proc)
-		kern_unmount(mgmt.proc);
-	mgmt.proc = NULL;
+	uml_proc_exit();
 	for (i = 0; i < REQUESTS; i++) {
 		kfree(mgmt.requests[i].message);
 		mgmt.requests[i].message = NULL;
@@ -390,7 +340,8 @@ static int allocate(void)
 	struct request *request;
 
 	mgmt.reply = kmalloc(UML_MESSAGE_SIZE, GFP_KERNEL);
-	mgmt.wq = alloc_workqueue("uml_mgmt", WQ_HIGHPRI | WQ_MEM_RECLAIM, REQUESTS);
+	/* Not for memory reclaim: removing a device waits for work of the system's queues. */
+	mgmt.wq = alloc_workqueue("uml_mgmt", WQ_HIGHPRI, REQUESTS);
 	if (!mgmt.reply || !mgmt.wq)
 		return -ENOMEM;
 
@@ -402,21 +353,6 @@ static int allocate(void)
 		request->data = (char *)request->message->data;
 		INIT_WORK(&request->work, serve_in_process);
 	}
-	return 0;
-}
-
-static int mount_proc(void)
-{
-	struct file_system_type *type = get_fs_type("proc");
-	struct vfsmount *mount;
-
-	if (!type)
-		return -ENODEV;
-	mount = kern_mount(type);
-	put_filesystem(type);
-	if (IS_ERR(mount))
-		return PTR_ERR(mount);
-	mgmt.proc = mount;
 	return 0;
 }
 
@@ -432,7 +368,7 @@ static int mgmt_probe(struct virtio_device *vdev)
 		return -EBUSY;
 	err = allocate();
 	if (!err)
-		err = mount_proc();
+		err = uml_proc_init();
 	if (!err)
 		err = virtio_find_vqs(vdev, 2, vqs, callbacks, names, NULL);
 	if (err) {

@@ -40,7 +40,12 @@ enum {
 	UML_OP_PLUG	= 10,	/* data: le32 devfn on bus 0 */
 	UML_OP_UNPLUG	= 11,	/* data: le32 devfn on bus 0 */
 	UML_OP_NOTIFY	= 13,	/* unasked, id 0: what was written to /proc/mconsole */
+	UML_OP_WATCHDOG	= 14,	/* unasked, id 0; data[0]: UML_WATCHDOG_* */
 };
+
+#define UML_WATCHDOG_START	'+'
+#define UML_WATCHDOG_PING	'.'
+#define UML_WATCHDOG_STOP	'-'
 
 /* Who is to be answered. */
 struct uml_caller {
@@ -59,6 +64,12 @@ bool uml_capture_ready(void);
 /* Sleeps until it would. */
 void uml_capture_wait(void);
 
+int uml_proc_init(void);
+void uml_proc_exit(void);
+/* Answers with the contents of a file of /proc, in parts; sleeps. */
+void uml_reply_proc_file(const struct uml_caller *caller, const char *path);
+
+/* A device of bus 0 comes or goes; both sleep. */
 int uml_plug(unsigned int devfn);
 int uml_unplug(unsigned int devfn, struct device *mgmt_parent);
 
