@@ -8,10 +8,10 @@ import { bundleLibraries, bundleProgram, bundleWorkers } from './bundle.ts';
 import { dist, packageFile, root } from './paths.ts';
 
 const began = performance.now();
-const bundle = await bundleProgram();
+const program = await bundleProgram();
 await bundleLibraries();
 const assets = { ...(await bundleWorkers()), ...copyAssets() };
-const made = await buildBinary(bundle, assets);
+const made = await buildBinary(program.binary, assets);
 for (const { name } of tools) link(name);
 
 const binary = join(dist, 'bin/uml');

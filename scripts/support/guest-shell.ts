@@ -16,11 +16,11 @@ export class GuestShell {
 
   /** Waits for the login prompt and logs in as root. */
   async login(): Promise<void> {
-    await this.#child.waitFor(/login: $/m, BOOT_TIMEOUT);
+    await this.#child.waitFor(/login: /, BOOT_TIMEOUT);
     this.#child.write('root\n');
-    await this.#child.waitFor(/Password: $/m, BOOT_TIMEOUT);
+    await this.#child.waitFor(/Password: /, BOOT_TIMEOUT);
     this.#child.write('root\n');
-    await this.#child.waitFor(/UML# $/m, BOOT_TIMEOUT);
+    await this.#child.waitFor(/UML# /, BOOT_TIMEOUT);
     // What a person types would come back as an echo in the middle of the output.
     await this.run('stty -echo; PS1=; dmesg -n 1');
   }
