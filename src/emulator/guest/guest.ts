@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { download, findPackages } from './apt.ts';
 import { type Built, findBuilt, guestCache, type Kind, recordBuilt } from './cache.ts';
@@ -40,6 +40,9 @@ interface Build {
   workspace: Workspace;
   report: (doing: string, share?: number) => void;
 }
+
+/** What the tools printed, beside what they made. */
+const BUILD_LOG = 'build.log';
 
 /** The file by which a finished folder is known. */
 const RESULT = { kernel: 'vmlinux', root: 'root_fs' } as const;
@@ -103,6 +106,7 @@ async function buildKernel({ job, workspace, report }: Build, inputs: string): P
   const result = join(workspace.folder, 'result');
   mkdirSync(result);
   const release = await compile(job, tree, result, time, (share) => report('compiling the kernel', share));
+  copyFileSync(job.log, join(result, BUILD_LOG));
   const folder = folderName('kernel', inputs, source.version);
   workspace.keep(result, folder);
   return { folder, version: source.version, release };
@@ -118,6 +122,7 @@ async function buildRoot({ job, workspace, report }: Build, inputs: string): Pro
   const result = join(workspace.folder, 'result');
   mkdirSync(result);
   await makeImage(job, tree, join(result, 'root_fs'));
+  copyFileSync(job.log, join(result, BUILD_LOG));
   const version = packages.map((found) => `${found.name} ${found.version}`).join(', ');
   const folder = folderName('root', inputs, version);
   workspace.keep(result, folder);

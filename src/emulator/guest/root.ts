@@ -19,6 +19,9 @@ import { type Job, run } from './run.ts';
 /** Apparent size of the image.  Sparse: it takes a quarter of that. */
 const IMAGE_SIZE = '128M';
 
+/** Options of mkfs.ext4: pages as blocks, a label, and no owner from the host for the top. */
+const FORMAT = ['-b', '4096', '-L', 'root', '-E', 'root_owner=0:0'];
+
 /** Folders that must be there, with their modes. */
 const FOLDERS: Readonly<Record<string, number>> = {
   bin: 0o755,
@@ -141,7 +144,7 @@ export function ownerCommands(paths: readonly string[]): string {
 export async function makeImage(job: Job, tree: string, image: string): Promise<void> {
   await run(job, {
     name: 'making the root file system',
-    command: ['mkfs.ext4', '-q', '-F', '-L', 'root', '-b', '4096', '-E', 'root_owner=0:0', '-d', tree, image, IMAGE_SIZE],
+    command: ['mkfs.ext4', '-q', '-F', ...FORMAT, '-d', tree, image, IMAGE_SIZE],
   });
   await run(job, {
     name: "setting the root file system's owners",

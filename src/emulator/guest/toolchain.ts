@@ -50,9 +50,13 @@ function present(tool: string): boolean {
     .some((folder) => folder !== '' && usable(join(folder, tool), constants.X_OK));
 }
 
-/** Debian packages that have to be installed before a guest can be built; empty if nothing is missing. */
-export function missingPackages(): string[] {
+/**
+ * Debian packages that have to be installed before a guest can be built, each once; empty if nothing is missing.
+ *
+ * @param has tells whether a tool, or the file of a path, is there.
+ */
+export function missingPackages(has: (tool: string) => boolean = present): string[] {
   const needed = [...NEEDED];
   if (crossPrefix() !== '') needed.push([`${crossPrefix()}gcc`, 'gcc-i686-linux-gnu']);
-  return [...new Set(needed.filter(([tool]) => !present(tool)).map(([, name]) => name))].sort();
+  return [...new Set(needed.filter(([tool]) => !has(tool)).map(([, name]) => name))].sort();
 }
