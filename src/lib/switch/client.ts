@@ -4,19 +4,22 @@ import {
   bind,
   closeFd,
   connect,
+  type Datagram,
   errnoOf,
   hasCode,
   pathAddress,
   readFd,
+  receive,
   SOCKADDR_UN_SIZE,
   send,
+  sendTo,
   type UnixAddress,
   unixSocket,
-  type Watcher,
   watch,
 } from '../os/index.ts';
 import { DaemonError, type DaemonErrorCode } from './error.ts';
 import { dataAddress, encodeRequestV3 } from './protocol.ts';
+import { watchRoom } from './room.ts';
 
 /** How long a switch may take to answer, in ms: a stopped one must not hold up a boot for ever. */
 const ANSWER_MS = 10_000;
@@ -64,10 +67,7 @@ export async function connectDaemon({ path, onFrame, onClose }: DaemonOptions): 
     const own = bindData(data);
     step('SETUP_REQUEST', () => send(control, encodeRequestV3(own)));
     const peer = await readReply(control, deadline);
-    const fd = data;
-    // Connected, poll() tells when the switch's queue has room, and no stranger's frames are taken in.
-    step('DATA_READ', () => connect(fd, peer));
-    return openPort(control, fd, onFrame, onClose);
+    return openPort(control, data, peer, onFrame, onClose);
   } catch (error) {
     if (data !== undefined) closeFd(data);
     closeFd(control);
@@ -136,6 +136,7 @@ const frames = Buffer.allocUnsafeSlow(FRAME_BUFFER);
 function openPort(
   control: number,
   data: number,
+  peer: UnixAddress,
   onFrame: DaemonOptions['onFrame'],
   onClose: DaemonOptions['onClose'],
 ): DaemonPort {
@@ -143,6 +144,7 @@ function openPort(
   let open = true;
   const lifeLine = watch(control, { readable: serveControl });
   const frameLine = watch(data, { readable: receiveFrames });
+  const room = watchRoom(peer, sendWaiting);
 
   function serveControl(): void {
     if (!open || stillConnected(control)) return;
@@ -152,37 +154,41 @@ function openPort(
 
   function receiveFrames(): void {
     for (let taken = 0; open && taken < DRAIN_FRAMES; taken++) {
-      const length = receiveFrame(data);
-      if (length === undefined) return;
-      if (length > 0 && length < FRAME_BUFFER) onFrame(frames.subarray(0, length));
+      const datagram = receiveDatagram(data);
+      if (datagram === undefined) return;
+      const { length, from } = datagram;
+      if (length > 0 && length < FRAME_BUFFER && isSame(from, peer)) onFrame(frames.subarray(0, length));
     }
   }
 
   function sendWaiting(): void {
     let sent = 0;
     for (const frame of waiting) {
-      if (trySend(data, frame) === 'full') break;
+      if (trySend(data, frame, peer) === 'full') break;
       sent++;
     }
     waiting.splice(0, sent);
-    if (waiting.length === 0) frameLine.set({ readable: receiveFrames });
+    if (waiting.length === 0) room.pause();
   }
 
   function close(): void {
     if (!open) return;
     open = false;
     waiting.length = 0;
-    closeWatched(lifeLine, control);
-    closeWatched(frameLine, data);
+    room.close();
+    lifeLine.close();
+    frameLine.close();
+    closeFd(control);
+    closeFd(data);
   }
 
   return {
     send(frame) {
       if (!open) return false;
       if (waiting.length === 0) {
-        const result = trySend(data, frame);
+        const result = trySend(data, frame, peer);
         if (result !== 'full') return result === 'sent';
-        frameLine.set({ readable: receiveFrames, writable: sendWaiting });
+        room.await();
       } else if (waiting.length >= QUEUE_FRAMES) return false;
       waiting.push(new Uint8Array(frame));
       return true;
@@ -191,13 +197,28 @@ function openPort(
   };
 }
 
-/** Bytes of the frame that came, undefined if none waits; an error that a dead switch left on the socket counts as none. */
-function receiveFrame(fd: number): number | undefined {
+/** What came, undefined if nothing waits; an error that a dead switch left on the socket counts as nothing. */
+function receiveDatagram(fd: number): Datagram | undefined {
   try {
-    return readFd(fd, frames);
+    return receive(fd, frames);
   } catch {
     return undefined;
   }
+}
+
+/** Whether a frame is from the switch. Abstract names are open to every user of the host, so others could send some. */
+function isSame(from: UnixAddress, peer: UnixAddress): boolean {
+  const length = peer[2] === 0 ? peer.length : pathEnd(peer);
+  if ((peer[2] === 0 ? from.length : pathEnd(from)) !== length) return false;
+  for (let at = 0; at < length; at++) {
+    if (from[at] !== peer[at]) return false;
+  }
+  return true;
+}
+
+function pathEnd(address: UnixAddress): number {
+  const end = address.indexOf(0, 2);
+  return end < 0 ? address.length : end;
 }
 
 /** A switch says nothing more on the control stream (vde_switch may); its end is the end of the port. */
@@ -211,17 +232,12 @@ function stillConnected(control: number): boolean {
 }
 
 /** A frame that can never be sent (its switch is gone, it is longer than the socket takes) is lost, as on a wire. */
-function trySend(fd: number, frame: Uint8Array): 'sent' | 'full' | 'lost' {
+function trySend(fd: number, frame: Uint8Array, peer: UnixAddress): 'sent' | 'full' | 'lost' {
   try {
-    return send(fd, frame) === undefined ? 'full' : 'sent';
+    return sendTo(fd, frame, peer) === undefined ? 'full' : 'sent';
   } catch {
     return 'lost';
   }
-}
-
-function closeWatched(watcher: Watcher, fd: number): void {
-  watcher.close();
-  closeFd(fd);
 }
 
 function step<T>(code: DaemonErrorCode, action: () => T): T {

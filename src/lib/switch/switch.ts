@@ -24,9 +24,9 @@ const BACKLOG = 15;
 const O_NONBLOCK = 0o4000;
 /**
  * Frames in the receivers' queues count against the sender's buffer: with the default one, a few clients that do not
- * read would keep the switch from sending to all others. In bytes; without CAP_NET_ADMIN the kernel grants less.
+ * read would keep the switch from sending to all others. In bytes; without CAP_NET_ADMIN the kernel grants 0.4 MiB.
  */
-const SEND_BUFFER = 256 * 1024 * 1024;
+const SEND_BUFFER = 32 * 1024 * 1024;
 
 export interface SwitchOptions {
   kind: 'switch' | 'hub';

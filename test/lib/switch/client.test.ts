@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { bind, closeFd, pathAddress, unixSocket } from '../../../src/lib/os/index.ts';
+import { bind, closeFd, pathAddress, sendTo, unixSocket } from '../../../src/lib/os/index.ts';
 import { connectDaemon, DaemonError, type DaemonPort } from '../../../src/lib/switch/index.ts';
+import { dataAddress } from '../../../src/lib/switch/protocol.ts';
 import { temporaryDirectory } from '../../support/run.ts';
 import { type FakeSwitch, fakeSwitch } from './fake-switch.ts';
 
@@ -105,6 +107,26 @@ test('delivers every frame that waits, the largest whole', async () => {
     arrived = () => received.length === frames.length && resolve();
   });
   expect(received).toEqual(frames);
+});
+
+test('while it stands still, its queue is as short as that of a UML: the switch keeps its buffer for others', () => {
+  let taken = 0;
+  while (taken < 1000 && fake.give(frame(1, 1500), request.subarray(12, 122))) taken++;
+  expect(taken).toBe(1 + Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'latin1')));
+});
+
+test('takes frames from its switch alone', async () => {
+  const own = request.subarray(12, 122);
+  const stranger = unixSocket('dgram');
+  sendTo(stranger, frame(1), own);
+  bind(stranger, dataAddress(process.pid, 7));
+  sendTo(stranger, frame(2), own);
+  closeFd(stranger);
+  fake.give(frame(3), own);
+  await new Promise<void>((resolve) => {
+    arrived = resolve;
+  });
+  expect(received).toEqual([frame(3)]);
 });
 
 test('reports the end of the switch once, and sends nothing after it', async () => {

@@ -13,7 +13,8 @@ export interface FakeSwitch {
   connection(): Promise<Socket>;
   /** The next frame in the data socket's queue, with its sender; undefined if none waits. */
   take(): { frame: Buffer; from: UnixAddress } | undefined;
-  give(frame: Uint8Array, to: UnixAddress): void;
+  /** False if the receiver's queue is full. */
+  give(frame: Uint8Array, to: UnixAddress): boolean;
   close(): void;
 }
 
@@ -36,7 +37,7 @@ export async function fakeSwitch(): Promise<FakeSwitch> {
       const datagram = receive(data, buffer);
       return datagram && { frame: Buffer.from(buffer.subarray(0, datagram.length)), from: datagram.from };
     },
-    give: (frame, to) => void sendTo(data, frame, to),
+    give: (frame, to) => sendTo(data, frame, to) !== undefined,
     close() {
       server.close();
       closeFd(data);
