@@ -1,6 +1,6 @@
 import { type BootOptions, bootRom, bootSegments } from './boot.ts';
 import { GuestMemory } from './memory.ts';
-import { createEmulator, type V86Emulator } from './v86.ts';
+import { createEmulator, type V86Cpu, type V86Emulator } from './v86.ts';
 
 /** A register access of 1, 2 or 4 bytes at an offset from the function's or range's first port. */
 export interface PortHandler {
@@ -40,6 +40,7 @@ export interface MachineEvents {
 const LEVEL_TRIGGERED_LOW = 0x4d0;
 const LEVEL_TRIGGERED_HIGH = 0x4d1;
 const FIRST_UART = 0x3f8;
+const CONFIG_ADDRESS = 0xcf8;
 /** Lines that nothing else on the board uses. */
 const PCI_LINES = [5, 9, 10, 11] as const;
 
@@ -67,6 +68,7 @@ export class Machine {
     const level = PCI_LINES.reduce((bits, line) => bits | (1 << line), 0);
     cpu.io.port_write8(LEVEL_TRIGGERED_LOW, level & 0xff);
     cpu.io.port_write8(LEVEL_TRIGGERED_HIGH, level >> 8);
+    writeConfigAddressWhole(cpu);
     machine.mapPorts({ base: FIRST_UART, parts: [[0, 8]] }, { readPort: () => 0xff, writePort: () => {} });
     return machine;
   }
@@ -134,4 +136,19 @@ export class Machine {
   get running(): boolean {
     return this.#emulator.is_running();
   }
+}
+
+/**
+ * v86 takes a write to CONFIG_ADDRESS (0xcf8) apart into bytes, and the second of them is also the reset register
+ * (0xcf9): going from function 2 or 3 of a device to function 6 or 7 of any would reset the machine.
+ */
+function writeConfigAddressWhole({ io, devices: { pci } }: V86Cpu): void {
+  const setByte = (value: number) => {
+    pci.pci_addr[0] = value & 0xfc;
+  };
+  const setAll = (value: number) => {
+    pci.pci_addr.set([value & 0xfc, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24]);
+    pci.pci_query();
+  };
+  io.register_write(CONFIG_ADDRESS, pci, setByte, setByte, setAll);
 }

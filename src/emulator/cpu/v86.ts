@@ -27,7 +27,10 @@ export interface V86Cpu {
       register_device(device: V86PciDevice): Int32Array;
       device_spaces: (Int32Array | undefined)[];
       devices: (V86PciDevice | undefined)[];
-      isa_bridge_space8: Uint8Array;
+      /** CONFIG_ADDRESS, byte by byte. */
+      pci_addr: Uint8Array;
+      /** Answers CONFIG_ADDRESS into CONFIG_DATA. */
+      pci_query(): void;
     };
   };
 }
@@ -51,7 +54,7 @@ export interface V86Emulator {
 
 const CPU_MEMBERS = ['write_blob', 'jit_dirty_cache', 'device_raise_irq', 'device_lower_irq', 'reboot_internal'];
 const IO_MEMBERS = ['register_read', 'register_write', 'port_write8'];
-const PCI_MEMBERS = ['register_device'];
+const PCI_MEMBERS = ['register_device', 'pci_query'];
 
 /** Starts v86 with this much memory (bytes) and this ROM at the top of the first MiB; the CPU does not run yet. */
 export async function createEmulator(memorySize: number, rom: Uint8Array<ArrayBuffer>): Promise<V86Emulator> {
@@ -87,6 +90,7 @@ function selfCheck(emulator: V86Emulator): void {
     ...absent('cpu.devices.pci', cpu?.devices?.pci, PCI_MEMBERS),
     ...(typeof cpu?.mem8?.byteOffset === 'number' ? [] : ['cpu.mem8']),
     ...(cpu?.wasm_memory?.buffer instanceof ArrayBuffer ? [] : ['cpu.wasm_memory']),
+    ...(cpu?.devices?.pci?.pci_addr instanceof Uint8Array ? [] : ['cpu.devices.pci.pci_addr']),
     ...(Array.isArray(cpu?.devices?.pci?.device_spaces) ? [] : ['cpu.devices.pci.device_spaces']),
   ];
   if (missing.length > 0) throw new MachineError('unsupported-v86', `this v86 has no ${missing.join(', ')}`);

@@ -1,6 +1,6 @@
 import type { CommandLine } from '../cmdline/index.ts';
 import type { Machine } from '../cpu/index.ts';
-import { ConsoleDevice, plugSerialCard, SERIAL_PORTS, CONSOLES } from '../devices/index.ts';
+import { CONSOLES, ConsoleDevice, plugSerialCard, SERIAL_PORTS } from '../devices/index.ts';
 import { InstanceError } from './error.ts';
 import { Line, type LinePort } from './line.ts';
 import type { Report } from './report.ts';

@@ -125,7 +125,7 @@ export class Control {
     const { disks, machine, management } = this.#options;
     if (!text.startsWith('ubd')) throw new InstanceError('no-remove');
     const found = parseUnit(text.slice(3));
-    if (!found || found.rest !== '') throw new InstanceError('unit-syntax');
+    if (found?.rest !== '') throw new InstanceError('unit-syntax');
     if (found.unit >= UBD_COUNT) throw new InstanceError('unit-range');
     await this.#ask(() => disks.remove(machine, management, found.unit));
     return '';

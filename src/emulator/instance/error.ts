@@ -40,9 +40,7 @@ export class DiskError extends Error {
   readonly errno: number;
 
   constructor(file: string, errno: number) {
-    super(
-      errno === ENOENT ? "Couldn't determine size of device's file" : `Can't open "${file}": errno = ${errno}`,
-    );
+    super(errno === ENOENT ? "Couldn't determine size of device's file" : `Can't open "${file}": errno = ${errno}`);
     this.file = file;
     this.errno = errno;
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { claimUmid, type Environment, type UmidDirectory, UmidError, umidBase } from '../../lib/umid/index.ts';
 import { errorText } from '../../lib/os/index.ts';
+import { claimUmid, type Environment, type UmidDirectory, UmidError, umidBase } from '../../lib/umid/index.ts';
 import { type CommandLine, rootDisk } from '../cmdline/index.ts';
 import { type KernelImage, Machine, MachineError } from '../cpu/index.ts';
 import { type KernelName, ManagementDevice, PowerPorts, type PowerState } from '../devices/index.ts';
@@ -75,7 +75,8 @@ export class Instance {
   async #boot(): Promise<void> {
     const { commandLine, environment } = this.#options;
     const kernel = loadKernel(commandLine.guestKernel ?? environment.UML_GUEST_KERNEL);
-    const starting = [this.#createMachine(kernel), this.#openDisks(), this.#openNics()] as const;
+    const initrd = commandLine.initrd === undefined ? undefined : readInitrd(commandLine.initrd);
+    const starting = [this.#createMachine(kernel, initrd), this.#openDisks(), this.#openNics()] as const;
     await Promise.allSettled(starting); // what fails in one must not leave another at work
     const [machine] = await Promise.all(starting);
     await this.#refuseAmd64Root();
@@ -92,9 +93,8 @@ export class Instance {
     machine.run();
   }
 
-  async #createMachine(kernel: KernelImage): Promise<Machine> {
+  async #createMachine(kernel: KernelImage, initrd: Uint8Array | undefined): Promise<Machine> {
     const { commandLine } = this.#options;
-    const initrd = commandLine.initrd === undefined ? undefined : readInitrd(commandLine.initrd);
     try {
       return await Machine.create(
         {
@@ -136,7 +136,13 @@ export class Instance {
   async #onKernelUp(name: KernelName, management: ManagementDevice): Promise<void> {
     this.#log.connect(management);
     const machine = this.#machine as Machine;
-    this.#control = new Control({ machine, management, disks: this.#disks, consoles: this.#consoles as Consoles, name });
+    this.#control = new Control({
+      machine,
+      management,
+      disks: this.#disks,
+      consoles: this.#consoles as Consoles,
+      name,
+    });
     try {
       this.#control.listen(this.#umid.socketPath);
       this.#log.report(`mconsole (version 2) initialized on ${this.#umid.socketPath}`);
@@ -162,9 +168,9 @@ export class Instance {
     });
   }
 
-  /** Lets go of everything. A panicked instance leaves its umid directory behind, as UML does. */
+  /** Lets go of everything. A panicked instance leaves its umid directory and socket behind, as UML does. */
   async #release(ending?: Ending): Promise<void> {
-    this.#control?.close();
+    if (ending?.how !== 'abort') this.#control?.close();
     this.#nics.close();
     await this.#disks.close();
     await this.#consoles?.close();

@@ -14,14 +14,18 @@ export function loadKernel(file: string | undefined): KernelImage {
   if (built) return parseKernel(Buffer.from(built.buffer, built.byteOffset, built.byteLength));
   const cached = findGuestKernel();
   if (cached) return read(cached.vmlinux);
-  throw new StartError('no-kernel', 'there is no guest kernel yet: build it with `npm run guest`, or name one with kernel=FILE');
+  throw new StartError(
+    'no-kernel',
+    'there is no guest kernel yet: build it with `npm run guest`, or name one with kernel=FILE',
+  );
 }
 
 function read(file: string): KernelImage {
   try {
     return parseKernel(readFileSync(file));
   } catch (error) {
-    const reason = error instanceof MachineError ? `it is ${error.message}; an i386 kernel is needed` : errorText(error);
+    const reason =
+      error instanceof MachineError ? `it is ${error.message}; an i386 kernel is needed` : errorText(error);
     throw new StartError('bad-kernel', `can't boot the kernel '${file}': ${reason}`);
   }
 }
