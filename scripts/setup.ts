@@ -10,8 +10,8 @@ const packagesFor: Readonly<Record<string, readonly string[]>> = {
   demo: [],
   test: [
     ...['uml-utilities', 'user-mode-linux', 'vde2'], // the C tools and the real UML that ours are compared with
-    ...['busybox-static', 'genisoimage', 'mtools', 'util-linux', 'file'], // disk images
-    ...['iproute2', 'iputils-ping', 'tcpdump'], // network namespaces and traffic
+    ...['busybox-static', 'gcc', 'libc6-dev', 'e2fsprogs', 'mount'], // the real UML's root file system, disk images
+    'iproute2', // network namespaces
   ],
 };
 
