@@ -18,7 +18,7 @@ const packagesFor: Readonly<Record<string, readonly string[]>> = {
 const { values } = parseArgs({ options: { for: { type: 'string' } } });
 const wanted = packagesFor[values.for ?? ''];
 if (!wanted) stop(`setup: --for needs one of ${Object.keys(packagesFor).join(', ')}`);
-const missing = [...missingPackages(wanted), ...missingForGuest()];
+const missing = [...new Set([...missingPackages(wanted), ...missingForGuest()])];
 if (missing.length > 0) install(missing);
 
 /** Those of these packages that are not installed. */
