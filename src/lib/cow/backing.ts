@@ -36,7 +36,7 @@ export function absolutize(file: string, report: Report): string {
   const directory = slash < 0 ? '.' : file.slice(0, slash) || '/';
   const real = step(
     () => realpathSync(directory),
-    (errno) => report(umlText.cantChangeTo(directory, errno)),
+    (errno) => report(umlText.cantChangeTo(file, errno)), // the C code names the file too
   );
   const name = `${real === '/' ? '' : real}/${file.slice(slash + 1)}`;
   const limit = nameField('v3').length - 1;

@@ -125,7 +125,7 @@ function create(spec: DiskSpec, backing: string, report: Report): Opened {
   try {
     const { file, header } = createHeld(spec.file, backing, spec.shared ? 'none' : 'write', report);
     report(umlText.creating(spec.file, backing));
-    return { file, readOnly: false, cow: { header, backing } };
+    return { file, readOnly: false, cow: { header, backing: header.backing } };
   } catch (error) {
     const failure = systemError(error, spec.file);
     if (failure.path === spec.file) report(umlText.createFailed(spec.file, failure.errno));
@@ -162,10 +162,7 @@ async function chooseBacking(spec: DiskSpec, file: HeldFile, header: CowHeader, 
     } catch {
       fits = false; // reported; the header's file is used
     }
-    if (fits) {
-      await switchBacking(asked, file, header, report);
-      return asked;
-    }
+    if (fits) return switchBacking(asked, file, header, report);
   }
   checkBacking(header.backing, header, report);
   return header.backing;
@@ -192,13 +189,14 @@ function statOrReport(name: FileName, report: Report): { dev: bigint; ino: bigin
   }
 }
 
-/** Writes the new name into the header, in the header's own layout: UML's V3 header would overwrite a V1 or V2 bitmap. */
-async function switchBacking(asked: string, file: HeldFile, header: CowHeader, report: Report): Promise<void> {
+/** Writes the new name, absolute, into the header, in the header's own layout: UML's V3 header would overwrite a V1 or V2 bitmap. */
+async function switchBacking(asked: string, file: HeldFile, header: CowHeader, report: Report): Promise<Buffer> {
   report(umlText.switching(asked));
   try {
     const backing = Buffer.from(absolutize(asked, report));
     await file.write(encodeHeader({ ...header, backing }), 0);
     await file.sync();
+    return backing;
   } catch (error) {
     const failure = systemError(error, file.path);
     report(umlText.switchFailed(failure.errno));

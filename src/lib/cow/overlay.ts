@@ -1,10 +1,16 @@
-import { Bitmap, lastSet } from './bitmap.ts';
+import { Bitmap, hasBit, lastSet, runEnd } from './bitmap.ts';
 import { checkRange, type Disk, deviceSize, Pending } from './disk.ts';
 import { CowError } from './error.ts';
 import { Flusher } from './flusher.ts';
 import { type CowHeader, SECTOR } from './header.ts';
 import type { HeldFile } from './held.ts';
 import { MergedReader } from './merged.ts';
+
+/**
+ * Sectors come into the COW file by whole groups. UML's driver (6.1, do_io() of ubd_kern.c) misreads what follows a page
+ * that lies partly in each file, if one request reads on past it; its own writes are mostly whole pages.
+ */
+const GROUP = 4096;
 
 /** What an overlay does with its two files. */
 export type OverlayFile = Pick<HeldFile, 'path' | 'read' | 'write' | 'sync' | 'close'>;
@@ -63,12 +69,39 @@ export class OverlayDisk implements Disk {
     this.#check(offset, data.length);
     if (this.readOnly) throw new CowError('read-only', this.#cow.path);
     if (data.length === 0) return;
-    await this.#pending.write(offset, data.length, async () => {
-      await this.#cow.write(data, this.#header.dataOffset + offset);
-      this.#bitmap.set(offset / SECTOR, (offset + data.length) / SECTOR);
-      this.#flusher.wrote(data.length);
+    const start = Math.floor(offset / GROUP) * GROUP;
+    const end = Math.min(Math.ceil((offset + data.length) / GROUP) * GROUP, this.size);
+    await this.#pending.write(start, end - start, async () => {
+      const whole = await this.#fillGroups(start, end, offset, data);
+      await this.#cow.write(whole.data, this.#header.dataOffset + whole.offset);
+      this.#bitmap.set(whole.offset / SECTOR, (whole.offset + whole.data.length) / SECTOR);
+      this.#flusher.wrote(whole.data.length);
     });
     if (this.#synchronous) await this.flush();
+  }
+
+  /**
+   * Extends a write that begins or ends inside a group to all of that group, unless the COW file holds the group already.
+   * @param start of the first group
+   * @param end of the last group
+   */
+  async #fillGroups(start: number, end: number, offset: number, data: Uint8Array) {
+    const from = this.#holds(start, Math.min(start + GROUP, end)) ? offset : start;
+    const lastGroup = Math.floor((end - 1) / GROUP) * GROUP;
+    const to = this.#holds(lastGroup, end) ? offset + data.length : end;
+    if (to - from === data.length) return { offset, data };
+    const whole = new Uint8Array(to - from);
+    const head = whole.subarray(0, offset - from);
+    const tail = whole.subarray(offset - from + data.length);
+    if (head.length > 0) await this.#reader.read(this.#bitmap.bits, 0, from, head);
+    if (tail.length > 0) await this.#reader.read(this.#bitmap.bits, 0, offset + data.length, tail);
+    whole.set(data, offset - from);
+    return { offset: from, data: whole };
+  }
+
+  #holds(start: number, end: number): boolean {
+    const { bits } = this.#bitmap;
+    return hasBit(bits, start / SECTOR) && runEnd(bits, start / SECTOR, end / SECTOR) === end / SECTOR;
   }
 
   flush(): Promise<void> {

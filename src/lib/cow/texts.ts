@@ -71,7 +71,7 @@ export const umlText = {
   sizeFailed: (file: string, errno: number) => `Failed to get size of backing file "${file}", err = ${errno}`,
   sizeMismatch: (expected: number, actual: number) => mismatch('Size', { expected, actual }),
   mtimeMismatch: (expected: number, actual: number) => mismatch('mtime', { expected, actual }),
-  cantChangeTo: (directory: string, errno: number) => `absolutize : Can't cd to '${directory}' - errno = ${errno}`,
+  cantChangeTo: (file: string, errno: number) => `absolutize : Can't cd to '${file}' - errno = ${errno}`,
   nameTooLong: (name: string, limit: number) =>
     `Backing file name "${name}" is too long - names are limited to ${limit} characters`,
   headerModtimeFailed: (backing: string, errno: number) =>
