@@ -1,6 +1,6 @@
 /** Our client library and notifications against the real kernel. */
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   absolutePaths,
@@ -89,6 +89,26 @@ describe('against real UML', () => {
     expect(await counted).toBe('awake\n');
   });
 
+  it('sixteen clients at once and a thousand requests in a row are answered', async () => {
+    const several = await Promise.all(Array.from({ length: 16 }, () => request(uml.socket, 'config con0')));
+    for (const reply of several) expect(reply).toMatchObject({ err: 0, text: 'fd:0,fd:1', truncated: false });
+    for (let i = 0; i < 1000; i++) expect((await request(uml.socket, `config ubd${i}`)).parts).toBe(1);
+    expect((await request(uml.socket, 'version')).text).toMatch(VERSION);
+  });
+
+  it('a stopped process is waited for, and answers once it goes on', async () => {
+    process.kill(uml.pid, 'SIGSTOP');
+    try {
+      expect(ownerOf(dirname(uml.socket))).toEqual({ pid: uml.pid, state: 'stopped' });
+      await expect(request(uml.socket, 'version', { timeout: 100 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+      const waiting = Array.from({ length: 14 }, () => request(uml.socket, 'version', { timeout: 30_000 }));
+      process.kill(uml.pid, 'SIGCONT');
+      for (const reply of await Promise.all(waiting)) expect(reply.text).toMatch(VERSION);
+    } finally {
+      process.kill(uml.pid, 'SIGCONT');
+    }
+  });
+
   it('its umid directory is found, listed, and not taken', () => {
     const base = join(uml.home, '.uml/');
     expect(findSocket('debian', { HOME: uml.home })).toMatchObject({ socketPath: uml.socket });
@@ -135,6 +155,25 @@ describe('an instance of real UML', () => {
     } finally {
       await heard.return?.();
       await other.stop();
+    }
+  });
+
+  it('that is killed leaves no client waiting, and its name goes to the next', async () => {
+    const first = await startRealUml({ umid: 'killed' });
+    process.kill(first.pid, 'SIGSTOP');
+    const waiting = request(first.socket, 'version');
+    const gone = expect(waiting).rejects.toMatchObject({ code: 'GONE' });
+    await first.kill();
+    await gone;
+    await expect(request(first.socket, 'version')).rejects.toMatchObject({ code: 'SEND' });
+    expect(ownerOf(dirname(first.socket))).toEqual({ pid: first.pid, state: 'stale' });
+    const second = await startRealUml({ umid: 'killed', args: [`uml_dir=${first.home}/.uml/`] });
+    try {
+      expect((await request(first.socket, 'version')).text).toMatch(VERSION);
+      expect(ownerOf(dirname(first.socket))).toEqual({ pid: second.pid, state: 'alive' });
+    } finally {
+      await second.stop();
+      await first.stop();
     }
   });
 

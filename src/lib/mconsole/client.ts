@@ -4,7 +4,6 @@ import {
   connect,
   errorText,
   hasCode,
-  pathAddress,
   rawAddress,
   receive,
   SOCKADDR_UN_SIZE,
@@ -13,14 +12,20 @@ import {
   unixSocket,
   type Watcher,
   watch,
+  withPathAddress,
 } from '../os/index.ts';
 import { MconsoleError } from './error.ts';
 import { decodePart, encodeRequest, MAX_DATAGRAM, type ReplyPart } from './protocol.ts';
 
 /** How long to wait for an answer, in milliseconds, unless told otherwise. */
 export const DEFAULT_TIMEOUT = 15_000;
+/** The same for commands that take an instance down: what it does before it answers may take a while. */
+const ENDING_TIMEOUT = 60_000;
+const ENDING_COMMANDS = /^(halt|reboot|cad)\b/;
 /** When so many milliseconds pass between two parts of one reply, the last one is lost. */
 const PART_TIMEOUT = 3000;
+/** The longest pause, in milliseconds, before a request is offered again to a console whose queue is full. */
+const LONGEST_PAUSE = 20;
 /** How often it is looked whether the other side is still there, in milliseconds. */
 const PROBE_INTERVAL = 200;
 /**
@@ -44,36 +49,42 @@ export interface MconsoleReply {
 }
 
 export interface RequestOptions {
-  /** Milliseconds to wait for the first part of the answer; default 15000. */
-  timeout?: number;
+  /** Milliseconds to wait for the first part of the answer; default 15000, for halt, reboot and cad 60000. */
+  timeout?: number | undefined;
+  /** Gives the request up: MconsoleError ABORTED. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
  * Sends one command to the management console at `socketPath` and collects the reply. Each request has a socket of
  * its own, so that a late answer to one that was given up can't be taken for another's. Only the console asked can
  * write to it.
- * @throws MconsoleError TOO_LONG, SEND, TIMEOUT, GONE, MALFORMED
+ * @throws MconsoleError TOO_LONG, SEND, TIMEOUT, GONE, MALFORMED, ABORTED
  */
 export async function request(
   socketPath: string,
   command: string | Uint8Array,
-  { timeout = DEFAULT_TIMEOUT }: RequestOptions = {},
+  { timeout = defaultTimeout(command), signal }: RequestOptions = {},
 ): Promise<MconsoleReply> {
   const datagram = encodeRequest(command);
   const fd = openSocket(socketPath);
   try {
-    sendRequest(fd, socketPath, datagram);
-    return await new Reception(fd, socketPath, timeout).reply();
+    await sendRequest(fd, socketPath, datagram, { timeout, signal });
+    return await new Reception(fd, socketPath, timeout).reply(signal);
   } finally {
     closeFd(fd);
   }
+}
+
+function defaultTimeout(command: string | Uint8Array): number {
+  return ENDING_COMMANDS.test(Buffer.from(command).toString('latin1', 0, 8)) ? ENDING_TIMEOUT : DEFAULT_TIMEOUT;
 }
 
 /** A socket that is connected, which keeps strangers' datagrams out, and bound, so that the answer finds it. */
 function openSocket(socketPath: string): number {
   const fd = unixSocket('dgram');
   try {
-    connect(fd, pathAddress(socketPath));
+    withPathAddress(socketPath, (address) => connect(fd, address));
     bindClient(fd);
     return fd;
   } catch (error) {
@@ -82,14 +93,29 @@ function openSocket(socketPath: string): number {
   }
 }
 
-function sendRequest(fd: number, socketPath: string, datagram: Uint8Array): void {
-  try {
-    if (send(fd, datagram) !== undefined) return;
-  } catch (error) {
-    throw sendError(socketPath, error);
+/** Sends it, waiting while the console's queue is full: eleven others are before it. */
+async function sendRequest(
+  fd: number,
+  socketPath: string,
+  datagram: Uint8Array,
+  { timeout, signal }: { timeout: number; signal: AbortSignal | undefined },
+): Promise<void> {
+  const deadline = Date.now() + timeout;
+  for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    if (signal?.aborted) throw aborted(socketPath);
+    try {
+      if (send(fd, datagram) !== undefined) return;
+    } catch (error) {
+      throw sendError(socketPath, error);
+    }
+    const left = deadline - Date.now();
+    if (left <= 0) throw new MconsoleError('TIMEOUT', `'${socketPath}' does not take requests`);
+    await new Promise((resolve) => setTimeout(resolve, Math.min(pause, left)));
   }
-  // Eleven requests wait already: it has not read any for a while. Retrying would only queue behind them.
-  throw new MconsoleError('TIMEOUT', `'${socketPath}' does not take requests`);
+}
+
+function aborted(socketPath: string): MconsoleError {
+  return new MconsoleError('ABORTED', `the request to '${socketPath}' was given up`);
 }
 
 function sendError(socketPath: string, error: unknown): MconsoleError {
@@ -134,9 +160,9 @@ class Reception {
     this.timeout = timeout;
   }
 
-  async reply(): Promise<MconsoleReply> {
+  async reply(signal: AbortSignal | undefined): Promise<MconsoleReply> {
     this.spin();
-    if (!this.complete) await this.wait();
+    if (!this.complete) await this.wait(signal);
     const bytes = Buffer.concat(this.parts.map((part) => part.data));
     return {
       err: this.parts[0]?.err ?? 0,
@@ -148,7 +174,7 @@ class Reception {
   }
 
   /** Waits for the rest; it also returns, with the reply incomplete, when the rest of one that has begun is lost. */
-  private wait(): Promise<void> {
+  private wait(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       let watcher: Watcher | undefined;
       let timer: NodeJS.Timeout | undefined;
@@ -161,9 +187,16 @@ class Reception {
         }
         watcher?.close();
         clearInterval(timer);
+        signal?.removeEventListener('abort', abort);
       };
+      const abort = () =>
+        attempt(() => {
+          throw aborted(this.socketPath);
+        });
       watcher = watch(this.fd, { readable: () => attempt(() => this.spin()) });
       timer = setInterval(() => attempt(() => this.hasEnded()), Math.min(PROBE_INTERVAL, this.timeout));
+      signal?.addEventListener('abort', abort);
+      if (signal?.aborted) abort();
     });
   }
 
@@ -207,7 +240,7 @@ class Reception {
   private peerIsThere(): boolean {
     const probe = unixSocket('dgram');
     try {
-      connect(probe, pathAddress(this.socketPath));
+      withPathAddress(this.socketPath, (address) => connect(probe, address));
       return true;
     } catch (error) {
       return !hasCode(error, 'ECONNREFUSED', 'ENOENT');

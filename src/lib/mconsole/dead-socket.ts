@@ -1,5 +1,5 @@
 import { lstatSync, unlinkSync } from 'node:fs';
-import { closeFd, connect, hasCode, pathAddress, unixSocket } from '../os/index.ts';
+import { closeFd, connect, hasCode, unixSocket, withPathAddress } from '../os/index.ts';
 import { MconsoleError } from './error.ts';
 
 /**
@@ -13,7 +13,7 @@ export function removeDeadSocket(path: string): void {
   if (!there.isSocket()) throw new MconsoleError('NOT_A_SOCKET', `'${path}' is there and is no socket`);
   const fd = unixSocket('dgram');
   try {
-    connect(fd, pathAddress(path));
+    withPathAddress(path, (address) => connect(fd, address));
   } catch (error) {
     if (!hasCode(error, 'ECONNREFUSED')) throw error;
     unlinkSync(path);

@@ -9,6 +9,8 @@ export type MconsoleErrorCode =
   | 'TIMEOUT'
   /** The instance ended, or closed its console, before it answered. */
   | 'GONE'
+  /** The caller gave the request up. */
+  | 'ABORTED'
   /** The end of an answer was lost on the way. */
   | 'TRUNCATED'
   /** A live server has the path already. */

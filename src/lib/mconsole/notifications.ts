@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { bind, closeFd, pathAddress, receive, sendTo, unixSocket, watch } from '../os/index.ts';
+import { bind, closeFd, receive, sendTo, unixSocket, watch, withPathAddress } from '../os/index.ts';
 import { removeDeadSocket } from './dead-socket.ts';
 import { MconsoleError } from './error.ts';
 import { decodeNotification, encodeNotification, MAX_DATAGRAM, type Notification } from './protocol.ts';
@@ -22,7 +22,7 @@ export function notifications(
   removeDeadSocket(path);
   const fd = unixSocket('dgram');
   try {
-    bind(fd, pathAddress(path));
+    withPathAddress(path, (address) => bind(fd, address));
   } catch (error) {
     closeFd(fd);
     throw error;
@@ -90,7 +90,8 @@ function decoded(datagram: Uint8Array): Notification | undefined {
 export function notify(path: string, notification: Notification): void {
   const fd = unixSocket('dgram');
   try {
-    if (sendTo(fd, encodeNotification(notification), pathAddress(path)) === undefined) {
+    const datagram = encodeNotification(notification);
+    if (withPathAddress(path, (address) => sendTo(fd, datagram, address)) === undefined) {
       throw new MconsoleError('SEND', `'${path}' takes no more notifications for now`);
     }
   } finally {

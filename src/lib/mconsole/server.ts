@@ -2,13 +2,13 @@ import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import {
   bind,
   closeFd,
-  pathAddress,
   receive,
   sendTo,
   type UnixAddress,
   unixSocket,
   type Watcher,
   watch,
+  withPathAddress,
 } from '../os/index.ts';
 import { removeDeadSocket } from './dead-socket.ts';
 import { decodeRequest, encodeFault, encodePart, MAX_DATAGRAM, splitText } from './protocol.ts';
@@ -57,7 +57,7 @@ export interface MconsoleServer {
  * Serves a management console (spec 2, 3) on a new socket, with the mode that the umask gives. A socket that a dead
  * server left is replaced; anything else in its place is not touched. Commands run as they come in, those that wait
  * for something side by side.
- * @throws MconsoleError IN_USE, NOT_A_SOCKET; OsError, e.g. ENAMETOOLONG for paths over 107 bytes
+ * @throws MconsoleError IN_USE, NOT_A_SOCKET; OsError, e.g. ENAMETOOLONG where the last part of the path is longer than a socket's address
  */
 export function serveMconsole({ path, commands }: MconsoleServerOptions): MconsoleServer {
   removeDeadSocket(path);
@@ -66,7 +66,7 @@ export function serveMconsole({ path, commands }: MconsoleServerOptions): Mconso
   let watcher: Watcher;
   let bound: Stats;
   try {
-    bind(fd, pathAddress(path));
+    withPathAddress(path, (address) => bind(fd, address));
     bound = lstatSync(path);
     watcher = watch(fd, { readable: drain });
   } catch (error) {

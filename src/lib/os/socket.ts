@@ -1,3 +1,5 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { check, checkBlocking, OsError } from './error.ts';
 import { libc } from './libc.ts';
 
@@ -31,6 +33,24 @@ export function pathAddress(path: string): UnixAddress {
   if (name.length >= PATH_SIZE) throw new OsError('bind', ENAMETOOLONG, path);
   if (name.length === 0 || name.includes(0)) throw new OsError('bind', EINVAL, path);
   return rawAddress(Buffer.concat([name, Buffer.alloc(1)]));
+}
+
+/** open(2)'s flag, which Node does not name: the directory need not be readable. */
+const O_PATH = 0o10000000;
+
+/**
+ * Calls `use` with the address of a socket file whose path may be longer than an address holds: it is then named by
+ * way of its open directory, which is open during the call. Its last part must still fit.
+ * @throws OsError ENAMETOOLONG, EINVAL; what `use` throws; the directory's errors from node:fs
+ */
+export function withPathAddress<T>(path: string, use: (address: UnixAddress) => T): T {
+  if (Buffer.byteLength(path) < PATH_SIZE) return use(pathAddress(path));
+  const directory = openSync(dirname(path), O_PATH | constants.O_DIRECTORY);
+  try {
+    return use(pathAddress(`/proc/self/fd/${directory}/${basename(path)}`));
+  } finally {
+    closeSync(directory);
+  }
 }
 
 /** An address of these path bytes (108 at most), as long as they are. A first byte of 0 makes it abstract. */

@@ -28,8 +28,13 @@ export function emptyBaseWarning(): UmidError {
   return new UmidError('EMPTY_BASE', "uml_dir can't be an empty string");
 }
 
-/** The bases that tools look in: `UML_DIR` where it is set, `$HOME/.uml`, `/tmp/uml` (spec 4.1). */
-export function searchBases(environment: Environment): string[] {
+/**
+ * The bases that tools look in: `UML_DIR` where it is set, `$HOME/.uml`, `/tmp/uml` (spec 4.1).
+ * @param umlDir the only one to look in, as in `uml_dir=`
+ * @throws UmidError NO_HOME, where `umlDir` begins with `~`
+ */
+export function searchBases(environment: Environment, umlDir?: string): string[] {
+  if (umlDir) return [umidBase(umlDir, environment)];
   const bases = [OLD_BASE];
   if (environment.HOME !== undefined) bases.unshift(join(environment.HOME, '.uml/'));
   if (environment.UML_DIR) bases.unshift(umidBase(environment.UML_DIR, environment));

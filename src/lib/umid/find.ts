@@ -17,10 +17,11 @@ export interface FoundSocket {
 /**
  * Finds an instance's management console, in the order of the C client (spec 4.1): the umid in `UML_DIR` where it is
  * set, in `$HOME/.uml`, in `/tmp/uml`; then the name as the path of a socket or of a umid directory.
+ * @param umlDir the only directory in which umids are looked for, as in `uml_dir=`
  * @throws UmidError NOT_FOUND
  */
-export function findSocket(name: string, environment: Environment): FoundSocket {
-  const inBases = name === '' ? [] : searchBases(environment).map((base) => `${base}${name}/mconsole`);
+export function findSocket(name: string, environment: Environment, umlDir?: string): FoundSocket {
+  const inBases = name === '' ? [] : searchBases(environment, umlDir).map((base) => `${base}${name}/mconsole`);
   const asPath = name === '' ? [] : [`${name.replace(/\/+$/, '')}/mconsole`, name];
   for (const socketPath of [...inBases, ...asPath]) {
     const there = status(socketPath);

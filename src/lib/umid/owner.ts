@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { closeFd, connect, hasCode, pathAddress, unixSocket } from '../os/index.ts';
+import { closeFd, connect, hasCode, unixSocket, withPathAddress } from '../os/index.ts';
 import { unlessMissing } from './missing.ts';
 
 /** How far the file system's clock and the start times of processes may differ, in milliseconds. */
@@ -54,8 +54,9 @@ export function parsePid(text: string): number | undefined {
 export function answers(socketPath: string): boolean {
   let fd: number | undefined;
   try {
-    fd = unixSocket('dgram');
-    connect(fd, pathAddress(socketPath));
+    const probe = unixSocket('dgram');
+    fd = probe;
+    withPathAddress(socketPath, (address) => connect(probe, address));
     return true;
   } catch (error) {
     return hasCode(error, 'EACCES'); // somebody else's: it is there, but this user may not write to it

@@ -72,6 +72,15 @@ describe('a request', () => {
     });
   });
 
+  it('can be given up', async () => {
+    using _silent = bareSocket(path);
+    const given = new AbortController();
+    const reply = request(path, 'version', { signal: given.signal });
+    given.abort();
+    await expect(reply).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(request(path, 'version', { signal: given.signal })).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+
   it('is not answered by a late reply to the one before', async () => {
     using server = bareSocket(path);
     await expect(request(path, 'first', { timeout: 50 })).rejects.toMatchObject({ code: 'TIMEOUT' });

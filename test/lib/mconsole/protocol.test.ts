@@ -11,6 +11,7 @@ import {
   SERVER_HELP,
   splitText,
 } from '../../../src/lib/mconsole/index.ts';
+import { mulberry32 } from './random.ts';
 import { recorded } from './recorded.ts';
 
 describe('requests', () => {
@@ -145,17 +146,6 @@ describe('notifications', () => {
 });
 
 describe('whatever bytes come', () => {
-  /** A small deterministic generator (mulberry32), so that a failure can be repeated. */
-  function random(seed: number): () => number {
-    let state = seed;
-    return () => {
-      state = (state + 0x6d2b79f5) | 0;
-      let t = Math.imul(state ^ (state >>> 15), 1 | state);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-      return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-    };
-  }
-
   const decoders = { decodeRequest, decodePart, decodeNotification };
   const seeds = [
     encodeRequest('config ubda=a,b'),
@@ -165,7 +155,7 @@ describe('whatever bytes come', () => {
   ];
 
   it.each(Object.entries(decoders))('%s gives a value or an MconsoleError, never more bytes than came', (_, decode) => {
-    const next = random(20070815);
+    const next = mulberry32(20070815);
     for (let round = 0; round < 20_000; round++) {
       const seed = seeds[Math.floor(next() * seeds.length)]!;
       const bytes = Buffer.from(seed.subarray(0, Math.floor(next() * (seed.length + 1))));

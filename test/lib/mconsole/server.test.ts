@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Command,
@@ -8,8 +8,10 @@ import {
   SERVER_HELP,
   serveMconsole,
 } from '../../../src/lib/mconsole/index.ts';
+import { ownerOf } from '../../../src/lib/umid/index.ts';
 import { runProgram, temporaryDirectory } from '../../support/run.ts';
 import { bareSocket } from './datagrams.ts';
+import { mulberry32 } from './random.ts';
 import { recorded } from './recorded.ts';
 
 const VERSION = 'Linux usermode 6.1.176 #1 Sat Jul  4 15:38:16 UTC 2026 x86_64';
@@ -152,9 +154,43 @@ describe('the place of the socket', () => {
     expect(readFileSync(file, 'utf8')).toBe('precious');
   });
 
-  it('has 107 bytes at most', () => {
+  it('may be deeper than a socket’s address is long; its last part may not', async () => {
+    const deep = `${directory}/${'d'.repeat(60)}/${'e'.repeat(60)}`;
+    mkdirSync(deep, { recursive: true });
+    const own = serveMconsole({ path: `${deep}/mconsole`, commands });
+    expect(() => serveMconsole({ path: `${deep}/mconsole`, commands })).toThrow(
+      expect.objectContaining({ code: 'IN_USE' }),
+    );
+    expect((await request(`${deep}/mconsole`, 'version')).text).toBe(VERSION);
+    expect(ownerOf(deep)).toEqual({ pid: undefined, state: 'alive' });
+    own.close();
+    expect(existsSync(`${deep}/mconsole`)).toBe(false);
+    await expect(request(`${deep}/mconsole`, 'version')).rejects.toMatchObject({ code: 'SEND' });
     const long = `${directory}/${'x'.repeat(108)}`;
     expect(() => serveMconsole({ path: long, commands })).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG' }));
+  });
+});
+
+describe('under load', () => {
+  it('sixteen clients at once, more than its queue holds, get each its own answers', async () => {
+    const row = async (client: number): Promise<void> => {
+      for (let i = 0; i < 4; i++) expect((await request(path, `config ${client}.${i}`)).text).toBe(`[${client}.${i}]`);
+    };
+    await Promise.all(Array.from({ length: 16 }, (_, client) => row(client)));
+  });
+
+  it('any bytes at all leave it answering', async () => {
+    using client = bareSocket(`${directory}/client`);
+    const next = mulberry32(20261123);
+    const word = ['version', 'config ubda=', 'frobnicate', ''];
+    for (let round = 0; round < 500; round++) {
+      const bytes = Buffer.from(encodeRequest(word[Math.floor(next() * word.length)] ?? ''));
+      for (let flips = Math.floor(next() * 8); flips > 0; flips--) bytes[Math.floor(next() * 32)] = next() * 256;
+      client.send(bytes.subarray(0, Math.floor(next() * (bytes.length + 1))), path);
+      const { data } = await client.next();
+      expect(data.length).toBeGreaterThan(0);
+    }
+    expect((await request(path, 'version')).text).toBe(VERSION);
   });
 });
 

@@ -62,6 +62,10 @@ describe('a socket', () => {
     expect(findSocket(socketPath, {})).toMatchObject(found);
     const elsewhere = instance(`${home}/other/`, 'debian', process.pid);
     expect(findSocket('debian', { HOME: home, UML_DIR: `${home}/other` }).socketPath).toBe(elsewhere);
+    expect(findSocket('debian', { HOME: home }, `${home}/other`).socketPath).toBe(elsewhere);
+    expect(() => findSocket('debian', { HOME: home }, '~/none')).toThrow(
+      expect.objectContaining({ code: 'NOT_FOUND', tried: [`${home}/none/debian/mconsole`] }),
+    );
   });
 
   it('that is nowhere is an error that says where it was looked for', () => {
