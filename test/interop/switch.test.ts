@@ -135,7 +135,8 @@ describe.each([ours, theirs])('$name', (subject) => {
       },
     );
 
-    test.each([0, 3, 13])('%d bytes, no whole header: ours drops them, the C switch floods them', async (length) => {
+    // Of 0 bytes the C switch looks at the destination of the frame before it, so that it does is no rule.
+    test.each(subject === ours ? [0, 3, 13] : [3, 13])('%d bytes, no whole header: ours drops them, the C switch floods them', async (length) => {
       const network = await Network.start(subject);
       const [a, b] = (await network.guests(2)) as [Guest, Guest];
       a.send(Buffer.alloc(length, 0xff));
@@ -176,7 +177,7 @@ describe.each([ours, theirs])('$name', (subject) => {
         expect(await b.next()).toEqual(sent);
         expect(await c.next()).toEqual(sent);
       }
-      await network.child.waitFor(/send_sock sending to fd \d+ Resource temporarily unavailable/);
+      await network.child.waitFor(/send_sock sending to fd 4 Resource temporarily unavailable/);
     });
   });
 

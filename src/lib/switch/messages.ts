@@ -10,6 +10,9 @@ export interface Line {
   text: string;
 }
 
+/** The C switch says by which of its descriptors it sends: that of its data socket. */
+const DATA_FD = 4;
+
 const out = (text: string): Line => ({ to: 'stdout', text });
 const err = (text: string): Line => ({ to: 'stderr', text });
 
@@ -78,7 +81,7 @@ function frameLine(report: Exclude<PlaneReport, { report: 'added' }>): Line {
     case 'stranger':
       return out("Unknown connection for packet, shouldn't happen.");
     case 'lost': {
-      const call = report.link === 'tap' ? 'send_tap:' : `send_sock sending to fd ${report.fd}`;
+      const call = report.link === 'tap' ? 'send_tap:' : `send_sock sending to fd ${DATA_FD}`;
       const count = report.frames === 1 ? '' : ` (${report.frames} frames to port ${report.port})`;
       return err(`${call} ${strerror(report.errno)}${count}`);
     }

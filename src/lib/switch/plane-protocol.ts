@@ -25,6 +25,6 @@ export type PlaneReport =
   /** A frame came from a socket that is no port's. */
   | { report: 'stranger' }
   /** Frames could not be delivered: the first at once, the rest counted once a second. */
-  | { report: 'lost'; port: number; link: 'client' | 'tap'; fd: number; errno: number; frames: number }
+  | { report: 'lost'; port: number; link: 'client' | 'tap'; errno: number; frames: number }
   /** A tap device is gone. */
   | { report: 'tap-failed'; port: number; errno: number };

@@ -6,7 +6,6 @@ const LINES_A_SECOND = 200;
 
 interface Losses {
   link: 'client' | 'tap';
-  fd: number;
   errno: number;
   frames: number;
 }
@@ -53,7 +52,7 @@ export class Reporter implements AddressLog {
     this.#post({ report: 'stranger' });
   }
 
-  lost(port: number, link: 'client' | 'tap', fd: number, errno: number): void {
+  lost(port: number, link: 'client' | 'tap', errno: number): void {
     this.catchUp();
     const losses = this.#losses.get(port);
     if (losses) {
@@ -61,8 +60,8 @@ export class Reporter implements AddressLog {
       losses.errno = errno;
       return;
     }
-    this.#losses.set(port, { link, fd, errno, frames: 0 });
-    this.#post({ report: 'lost', port, link, fd, errno, frames: 1 });
+    this.#losses.set(port, { link, errno, frames: 0 });
+    this.#post({ report: 'lost', port, link, errno, frames: 1 });
   }
 
   /** With each new second the counts of the last are reported. */

@@ -44,7 +44,7 @@ export class TapLink implements Link {
 
   send(port: number, offset: number, length: number): void {
     const result = writeAt(this.fd, this.#memory.address(offset), length);
-    if (result < 0 && result !== -EAGAIN) this.#reporter.lost(port, 'tap', this.fd, -result);
+    if (result < 0 && result !== -EAGAIN) this.#reporter.lost(port, 'tap', -result);
   }
 
   flush(): void {}

@@ -15,10 +15,10 @@ beforeEach(() => {
   );
 });
 
-const lost = (frames: number) => ({ report: 'lost', port: 7, link: 'client', fd: 4, errno: 11, frames });
+const lost = (frames: number) => ({ report: 'lost', port: 7, link: 'client', errno: 11, frames });
 
 test('the first lost frame is told at once, the others counted once a second, then nothing is pending', () => {
-  for (let n = 0; n < 341; n++) reporter.lost(7, 'client', 4, 11);
+  for (let n = 0; n < 341; n++) reporter.lost(7, 'client', 11);
   expect(reports).toEqual([lost(1)]);
   expect(reporter.pending).toBe(true);
   seconds = 11;

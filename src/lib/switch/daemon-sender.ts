@@ -1,0 +1,131 @@
+import { constants } from 'node:os';
+import { type Arena, sendBatch, yieldCpu } from '../os/index.ts';
+import { DatagramHeaders } from './datagram-headers.ts';
+import { MAX_PORTS } from './forwarder.ts';
+import type { PortNames } from './port-names.ts';
+import type { Reporter } from './reporter.ts';
+
+/** Frames that are sent in one call at most. */
+const SEND_BATCH = 512;
+/** Frames for stuck ports that are kept until the others are sent; what comes then is lost. */
+const HELD_FRAMES = 256;
+/** How often a frame to a full queue is tried again, with a chance for its receiver to run in between. */
+const RETRIES = 20;
+const { EAGAIN } = constants.errno;
+
+/**
+ * Sends frames to clients in batches. A receiver's queue is short (11 by the kernel's default), so a burst fills it
+ * although its owner reads; what does not fit is tried again for a moment. A port that used up these attempts in vain
+ * is stuck: from then on its frames go last and are tried once a batch, so that it delays nobody, until it takes one.
+ */
+export class DaemonSender {
+  readonly #fd: number;
+  readonly #names: PortNames;
+  readonly #reporter: Reporter;
+  readonly #headers: DatagramHeaders;
+  readonly #port = new Int16Array(SEND_BATCH);
+  #queued = 0;
+  readonly #stuck = new Uint8Array(MAX_PORTS);
+  /** Frames for stuck ports: port, offset, length. */
+  readonly #held = new Uint32Array(HELD_FRAMES * 3);
+  #heldCount = 0;
+  /** The flush in which a stuck port last refused a frame. */
+  readonly #refused = new Float64Array(MAX_PORTS);
+  #flushes = 0;
+
+  /** `anyFrame` is the offset of any frame. */
+  constructor(fd: number, memory: Arena, names: PortNames, anyFrame: number, reporter: Reporter) {
+    this.#fd = fd;
+    this.#names = names;
+    this.#reporter = reporter;
+    this.#headers = new DatagramHeaders(memory, SEND_BATCH, {
+      name: () => names.offset(0),
+      frame: () => anyFrame,
+      length: 0,
+    });
+  }
+
+  remove(port: number): void {
+    this.#stuck[port] = 0;
+  }
+
+  /** Accepts a frame, whose bytes stay in place until `flush`. */
+  send(port: number, offset: number, length: number): void {
+    if (this.#stuck[port] === 1) {
+      this.#hold(port, offset, length);
+      return;
+    }
+    if (this.#queued === SEND_BATCH) this.#sendQueued();
+    const index = this.#queued++;
+    this.#headers.set(index, this.#names.offset(port), offset, length);
+    this.#port[index] = port;
+  }
+
+  flush(): void {
+    if (this.#queued > 0) this.#sendQueued();
+    if (this.#heldCount > 0) this.#sendHeld();
+  }
+
+  #sendQueued(): void {
+    let sent = 0;
+    while (sent < this.#queued) {
+      const result = this.#sendFrom(sent);
+      sent += result > 0 ? result : this.#retry(sent, -result);
+    }
+    this.#queued = 0;
+  }
+
+  #sendFrom(index: number): number {
+    return sendBatch(this.#fd, this.#headers.address(index), this.#queued - index);
+  }
+
+  /**
+   * The frame at `index` failed.
+   * @returns how many frames are done with: those that went after all, or that one, which is lost
+   */
+  #retry(index: number, firstErrno: number): number {
+    const port = this.#port[index]!;
+    let errno = firstErrno;
+    if (errno === EAGAIN && this.#stuck[port] === 0) {
+      for (let attempt = 0; attempt < RETRIES && errno === EAGAIN; attempt++) {
+        yieldCpu();
+        const result = this.#sendFrom(index);
+        if (result > 0) return result;
+        errno = -result;
+      }
+      if (errno === EAGAIN) this.#stuck[port] = 1;
+    }
+    this.#reporter.lost(port, 'client', errno);
+    return 1;
+  }
+
+  #hold(port: number, offset: number, length: number): void {
+    if (this.#heldCount === HELD_FRAMES) {
+      this.#reporter.lost(port, 'client', EAGAIN);
+      return;
+    }
+    const at = 3 * this.#heldCount++;
+    this.#held[at] = port;
+    this.#held[at + 1] = offset;
+    this.#held[at + 2] = length;
+  }
+
+  #sendHeld(): void {
+    this.#flushes++;
+    for (let at = 0; at < 3 * this.#heldCount; at += 3) {
+      const port = this.#held[at]!;
+      if (this.#refused[port] === this.#flushes) {
+        this.#reporter.lost(port, 'client', EAGAIN);
+        continue;
+      }
+      this.#headers.set(0, this.#names.offset(port), this.#held[at + 1]!, this.#held[at + 2]!);
+      const result = sendBatch(this.#fd, this.#headers.address(0), 1);
+      if (result > 0) this.#stuck[port] = 0;
+      else {
+        this.#refused[port] = this.#flushes;
+        this.#reporter.lost(port, 'client', -result);
+      }
+    }
+    this.#heldCount = 0;
+  }
+}
