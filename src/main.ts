@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { hasCode } from './lib/os/index.ts';
 import { findTool, type ToolEntry, tools } from './tools.ts';
 
 /**
@@ -52,12 +53,18 @@ function install(directory: string | undefined): number {
   return 0;
 }
 
-run(process.argv).then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    process.stderr.write(`uml: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  },
-);
+const FAILED = 1;
+/** How a shell shows the end by SIGPIPE, which C programs meet when their reader has left and Node ignores. */
+const READER_LEFT = 141;
+
+/** What no tool caught: one line, never a stack trace. */
+function fail(error: unknown): never {
+  if (hasCode(error, 'EPIPE')) process.exit(READER_LEFT);
+  process.stderr.write(`uml: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(FAILED);
+}
+
+process.on('uncaughtException', fail);
+run(process.argv).then((status) => {
+  process.exitCode = status;
+}, fail);

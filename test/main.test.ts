@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { tools } from '../src/tools.ts';
-import { runTool, temporaryDirectory } from './support/run.ts';
+import { runTool, spawnTool, temporaryDirectory } from './support/run.ts';
 
 describe('uml', () => {
   test('--list prints each tool on a line', async () => {
@@ -50,5 +50,18 @@ describe('uml', () => {
     const { status, stderr } = await runTool('--install', []);
     expect(status).toBe(2);
     expect(stderr).toBe('uml: --install needs the directory that the links go into\n');
+  });
+
+  test('a reader that leaves ends it quietly, as SIGPIPE ends the C tools', async () => {
+    const child = spawnTool('--list', []);
+    child.closeOutput();
+    expect(await child.exit()).toMatchObject({ status: 141, stderr: '' });
+  });
+
+  test('output that can not be written is one line', async () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = await runTool('--list', [], { stdout: full });
+    closeSync(full);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: 'uml: ENOSPC: no space left on device, write\n' });
   });
 });

@@ -6,6 +6,8 @@ export interface ChildOptions {
   env?: Record<string, string | undefined>;
   /** What the program reads; without it, `run` gives it an empty input and `start` a pipe. */
   stdin?: string | Uint8Array;
+  /** A descriptor that takes its standard output, which is then not seen here. */
+  stdout?: number;
   /** Milliseconds until it is killed and the promise is rejected. */
   timeout?: number;
 }
@@ -29,7 +31,7 @@ export async function run(file: string, args: readonly string[], options: ChildO
 /** Starts a program and leaves it running, to be talked to as on a terminal. */
 export function start(file: string, args: readonly string[], options: ChildOptions = {}): Child {
   const env = { ...process.env, ...options.env };
-  const child = spawn(file, args, { cwd: options.cwd, env, stdio: 'pipe' });
+  const child = spawn(file, args, { cwd: options.cwd, env, stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'] });
   return new Child(child, [file, ...args].join(' '), options.timeout ?? DEFAULT_TIMEOUT);
 }
 
@@ -109,6 +111,11 @@ export class Child {
   /** Closes its standard input, after a last piece of text. */
   end(text: string | Uint8Array = ''): void {
     this.#child.stdin?.end(text);
+  }
+
+  /** Stops reading its standard output, as a reader that leaves. */
+  closeOutput(): void {
+    this.#child.stdout?.destroy();
   }
 
   /** Waits for the program to end by itself. Kills it and rejects if it takes longer than `timeout` ms. */
