@@ -12,6 +12,7 @@ import { StartError } from './error.ts';
 import { loadKernel } from './kernel.ts';
 import { GuestLog } from './log.ts';
 import { Nics } from './nics.ts';
+import { Notifier } from './notifier.ts';
 
 export interface InstanceOptions {
   commandLine: CommandLine;
@@ -36,6 +37,7 @@ export class Instance {
   readonly #umid: UmidDirectory;
   readonly #disks: Disks;
   readonly #nics: Nics;
+  readonly #notifier: Notifier;
   #machine: Machine | undefined;
   #power: PowerPorts | undefined;
   #consoles: Consoles | undefined;
@@ -70,6 +72,7 @@ export class Instance {
     for (const warning of this.#umid.warnings) options.complain(warning.message);
     this.#disks = new Disks(this.#log.report, commandLine.ubdSync);
     this.#nics = new Nics(this.#log.report);
+    this.#notifier = new Notifier(commandLine.notifySocket, this.#log.report);
   }
 
   async #boot(): Promise<void> {
@@ -83,7 +86,7 @@ export class Instance {
     this.#machine = machine;
     this.#power = new PowerPorts(machine, {
       onEarlyOutput: (bytes) => this.#options.output(bytes),
-      onState: (state) => this.#end(endingOf(state, commandLine.noReboot, this.#power?.exitCode ?? 0)),
+      onState: (state) => this.#onPower(state),
     });
     const management = new ManagementDevice(machine, (name) => void this.#onKernelUp(name, management));
     machine.plug(management.device);
@@ -145,10 +148,17 @@ export class Instance {
     });
     try {
       this.#control.listen(this.#umid.socketPath);
+      this.#notifier.tell({ type: 'socket', path: this.#umid.socketPath });
       this.#log.report(`mconsole (version 2) initialized on ${this.#umid.socketPath}`);
     } catch (error) {
       this.#log.report(`Failed to initialize management console: ${errorText(error)}`);
     }
+  }
+
+  #onPower(state: PowerState): void {
+    const { exitCode = 0, panicText = '' } = this.#power ?? {};
+    if (state === 'panic') this.#notifier.tell({ type: 'panic', message: panicText });
+    this.#end(endingOf(state, this.#options.commandLine.noReboot, exitCode));
   }
 
   /** Ends the instance as SIGINT and SIGTERM end UML: the guest is not asked, the host's side is closed in order. */
