@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 /** What is built: the kernel, or the demo root file system. */
 export type Kind = 'kernel' | 'root';
@@ -26,7 +26,7 @@ export interface Built {
 /** `$UML_CACHE_DIR`, else `$XDG_CACHE_HOME/uml-utilities`, else `~/.cache/uml-utilities`. */
 export function cacheFolder(): string {
   const own = process.env.UML_CACHE_DIR;
-  if (own) return own;
+  if (own) return resolve(own);
   const base = process.env.XDG_CACHE_HOME || join(process.env.HOME || homedir(), '.cache');
   return join(base, 'uml-utilities');
 }

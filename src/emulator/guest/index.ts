@@ -4,9 +4,11 @@
 
 import { join } from 'node:path';
 import { findBuilt, guestCache } from './cache.ts';
+import type { BuildOptions, Guest } from './guest.ts';
 import { inputsOf } from './inputs.ts';
 
 export { GuestBuildError, type GuestErrorCode, type GuestErrorDetail } from './errors.ts';
+export type { BuildOptions, Guest, Progress } from './guest.ts';
 export { missingPackages } from './toolchain.ts';
 
 /** A kernel that is ready to boot. */
@@ -34,6 +36,6 @@ export function findDemoRoot(): string | undefined {
 }
 
 /** Builds what is missing in the cache; see buildGuest there for the options.  Loaded only when called. */
-export async function buildGuest(options: import('./guest.ts').BuildOptions = {}): Promise<import('./guest.ts').Guest> {
+export async function buildGuest(options: BuildOptions = {}): Promise<Guest> {
   return (await import('./guest.ts')).buildGuest(options);
 }
