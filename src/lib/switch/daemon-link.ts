@@ -49,10 +49,13 @@ export class DaemonLink implements Link {
     this.#sender.remove(port);
   }
 
-  receive(wait: 'wait' | 'poll'): number {
+  take(wait: 'wait' | 'poll'): number {
     const count = receiveBatch(this.fd, this.#headers.address(0), BATCH, wait);
     if (count < 0 && count !== -EAGAIN && count !== -EINTR) throw new OsError('recvmmsg', -count);
-    this.#forwarder.startBatch();
+    return Math.max(0, count);
+  }
+
+  pass(count: number): void {
     for (let slot = 0; slot < count; slot++) {
       const length = this.#headers.get(slot, MMSGHDR.length);
       const nameLength = this.#headers.get(slot, MMSGHDR.nameLength);
@@ -63,7 +66,6 @@ export class DaemonLink implements Link {
       if (port < 0) this.#reporter.stranger();
       else this.#forwarder.forward(port, this.#slots.offset(slot), length);
     }
-    return Math.max(0, count);
   }
 
   send(port: number, offset: number, length: number): void {

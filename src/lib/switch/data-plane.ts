@@ -87,10 +87,15 @@ export function runDataPlane({ kind, dataFd, bell }: PlaneSetup, host: PlaneHost
     const mayBlock = links.length === 1 && !reporter.pending;
     let came = 0;
     for (const link of links) {
-      came += link.receive(mayBlock ? 'wait' : 'poll');
+      const count = link.take(mayBlock ? 'wait' : 'poll');
+      // Before the frames are passed: what was sent after a port had gone must not go to it.
+      if (Atomics.exchange(rung, 0, 0) === 1 && runCommands() === 'stop') return;
+      if (count === 0) continue;
+      came += count;
+      forwarder.startBatch();
+      link.pass(count);
       for (const each of links) each.flush();
     }
-    if (Atomics.exchange(rung, 0, 0) === 1 && runCommands() === 'stop') return;
     if (reporter.pending) reporter.catchUp();
     if (taps.size > 0) removeFailedTaps();
     if (came === 0 && !mayBlock) {

@@ -13,11 +13,13 @@ const GROUP_BIT = 1;
 export interface Link {
   readonly fd: number;
   /**
-   * Takes a batch of the frames that wait and hands each to the forwarder.
+   * Takes a batch of what waits into the frame slots.
    * @param wait whether to block for the first one
-   * @returns how many datagrams came
+   * @returns how many came
    */
-  receive(wait: 'wait' | 'poll'): number;
+  take(wait: 'wait' | 'poll'): number;
+  /** Hands the frames among those that came to the forwarder. */
+  pass(count: number): void;
   /** Accepts a frame for one of its ports; the bytes stay in place until `flush`. */
   send(port: number, offset: number, length: number): void;
   /** Sends all that was accepted. */

@@ -14,6 +14,7 @@ export class TapLink implements Link {
   readonly #slots: FrameSlots;
   readonly #forwarder: Forwarder;
   readonly #reporter: Reporter;
+  readonly #lengths = new Uint32Array(BATCH);
   /** The errno that ended the device (it was deleted), once there is one. */
   failure: number | undefined;
 
@@ -27,19 +28,24 @@ export class TapLink implements Link {
   }
 
   /** The descriptor is non-blocking: a wait is left to poll. */
-  receive(): number {
-    this.#forwarder.startBatch();
+  take(): number {
     for (let slot = 0; slot < BATCH; slot++) {
-      const offset = this.#slots.offset(slot);
-      const length = readAt(this.fd, this.#memory.address(offset), SLOT_SIZE);
+      const length = readAt(this.fd, this.#memory.address(this.#slots.offset(slot)), SLOT_SIZE);
       if (length === -EAGAIN) return slot;
       if (length < 0) {
         this.failure = -length;
         return slot;
       }
-      if (length >= MIN_FRAME) this.#forwarder.forward(this.#port, offset, length);
+      this.#lengths[slot] = length;
     }
     return BATCH;
+  }
+
+  pass(count: number): void {
+    for (let slot = 0; slot < count; slot++) {
+      const length = this.#lengths[slot]!;
+      if (length >= MIN_FRAME) this.#forwarder.forward(this.#port, this.#slots.offset(slot), length);
+    }
   }
 
   send(port: number, offset: number, length: number): void {

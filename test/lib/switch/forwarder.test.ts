@@ -11,7 +11,8 @@ let frame: number;
 
 const link: Link = {
   fd: -1,
-  receive: () => 0,
+  take: () => 0,
+  pass() {},
   send: (port, _, length) => void sent.push([port, length]),
   flush() {},
   remove() {},
