@@ -29,7 +29,9 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function tell(what: Exclude<CommandLine['action'], 'boot'>): number {
-  const text = { help: () => helpText(kernelRelease() ?? release()), version: kernelRelease, showconfig: kernelConfig }[what]();
+  const text = { help: () => helpText(kernelRelease() ?? release()), version: kernelRelease, showconfig: kernelConfig }[
+    what
+  ]();
   if (text === undefined) {
     complain('there is no guest kernel yet: build it with `npm run guest`');
     return FAILED;
@@ -72,7 +74,9 @@ function leave(ending: Ending, commandLine: CommandLine): number {
 function restart({ consoles, serialLines }: CommandLine): never {
   const channels = [...consoles, ...serialLines].join(',');
   const inherited = Array.from(channels.matchAll(/fd:(\d+)/g), ([, fd]) => Number(fd));
-  const program = inBinary ? [process.argv[1] ?? 'linux'] : [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
+  const program = inBinary
+    ? [process.argv[1] ?? 'linux']
+    : [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
   replaceProcess(process.execPath, [...program, ...process.argv.slice(2)], [0, 1, 2, ...inherited]);
 }
 
