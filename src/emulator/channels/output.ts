@@ -6,6 +6,8 @@ import type { Endpoint } from './endpoint.ts';
 const HIGH_WATER = 64 * 1024;
 /** Bytes waiting at most; a writer that doesn't stop loses what it writes beyond. */
 const LIMIT = 1024 * 1024;
+/** Pieces are joined up to this many bytes for one write(2): the guest's driver sends a console's output by 16. */
+const JOINED = 16 * 1024;
 
 /** The output half of a channel. When its file fails (a closed pipe, a terminal that is gone) it swallows everything. */
 export interface Output {
@@ -43,12 +45,22 @@ export function openOutput(endpoint: Endpoint, onDrain: () => void): Output {
   };
   const pump =
     (endpoint.pollable ? polledPump(endpoint, queue, events) : undefined) ?? filePump(endpoint, queue, events);
+  let planned = false;
+  /** Runs the pump when the machine has had its turn, with all that it wrote. */
+  const plan = () => {
+    if (planned) return;
+    planned = true;
+    queueMicrotask(() => {
+      planned = false;
+      pump.run();
+    });
+  };
   return {
     write(bytes) {
       if (!open || bytes.length === 0) return true;
       if (queue.size + bytes.length <= LIMIT) {
         queue.push(bytes);
-        pump.run();
+        plan();
       }
       full ||= queue.size >= HIGH_WATER;
       return !full;
@@ -67,7 +79,12 @@ class ByteQueue {
   size = 0;
   readonly #pieces: Uint8Array[] = [];
 
+  /** What comes first, in a piece of a good size. */
   get front(): Uint8Array | undefined {
+    let size = this.#pieces[0]?.length ?? 0;
+    let count = 1;
+    for (; count < this.#pieces.length && size < JOINED; count++) size += this.#pieces[count]!.length;
+    if (count > 1) this.#pieces.unshift(Buffer.concat(this.#pieces.splice(0, count)));
     return this.#pieces[0];
   }
 
@@ -115,6 +132,7 @@ function polledPump(endpoint: Endpoint, queue: ByteQueue, events: PumpEvents): P
   let waiting = false;
   const writable = () => {
     waiting = false;
+    watcher?.set({});
     run();
   };
   const close = () => {
@@ -138,7 +156,6 @@ function polledPump(endpoint: Endpoint, queue: ByteQueue, events: PumpEvents): P
       }
       queue.take(taken);
     }
-    watcher?.set({});
     events.empty();
   };
   return { run, close };
@@ -158,8 +175,8 @@ function filePump(endpoint: Endpoint, queue: ByteQueue, events: PumpEvents): Pum
   let busy = false;
   let closed = false;
   const run = () => {
-    const front = queue.front;
-    if (busy || !front) return;
+    const front = busy ? undefined : queue.front;
+    if (!front) return;
     busy = true;
     write(endpoint.fd, front, 0, front.length, null, (error, taken) => {
       busy = false;
