@@ -1,6 +1,18 @@
-/** The management console: its wire format, a client, a server, and notifications (spec 2 to 4). */
+/**
+ * The management console: its wire format, a client, a server, and notifications (spec 2 to 4). Programs that run
+ * instances begin with `connect`, `discover`, `waitFor` and `notifications`.
+ */
+export { type Environment, type Instance, type OwnerState, UmidError, type UmidErrorCode } from '../umid/index.ts';
 export { DEFAULT_TIMEOUT, type MconsoleReply, type RequestOptions, request } from './client.ts';
-export { Mconsole, MconsoleRefusal } from './console.ts';
+export { type KernelVersion, Mconsole, MconsoleRefusal } from './console.ts';
+export {
+  connect,
+  type DiscoveredInstance,
+  discover,
+  type Place,
+  type WaitOptions,
+  waitFor,
+} from './discover.ts';
 export { MconsoleError, type MconsoleErrorCode } from './error.ts';
 export { SERVER_HELP } from './help.ts';
 export { promptedLines, type Terminal } from './lines.ts';

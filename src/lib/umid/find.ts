@@ -35,6 +35,8 @@ export interface Instance {
   umid: string;
   path: string;
   socketPath: string;
+  /** The user that the directory belongs to. */
+  uid: number;
   pid: number | undefined;
   state: OwnerState;
 }
@@ -44,8 +46,9 @@ export function listInstances(base: string): Instance[] {
   const names = unlessMissing(() => readdirSync(base).sort(), []);
   return names.flatMap((umid) => {
     const path = base + umid;
-    if (!status(path)?.isDirectory()) return [];
-    return [{ umid, path, socketPath: `${path}/mconsole`, ...ownerOf(path) }];
+    const there = status(path);
+    if (!there?.isDirectory()) return [];
+    return [{ umid, path, socketPath: `${path}/mconsole`, uid: there.uid, ...ownerOf(path) }];
   });
 }
 
