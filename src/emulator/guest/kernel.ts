@@ -64,6 +64,12 @@ export async function configure(job: Job, tree: string): Promise<void> {
   if (lost.length > 0) throw new GuestBuildError('config-rejected', { subject: lost.join(', '), log: job.log });
 }
 
+/** As date(1) prints it, which is what scripts know from uname -v: Mon Nov 16 10:17:00 UTC 2026. */
+export function buildDate(time: number): string {
+  const [weekday = '', day = '', month = '', year = '', clock = ''] = new Date(time).toUTCString().split(/,? /);
+  return `${weekday} ${month} ${String(Number(day)).padStart(2)} ${clock} UTC ${year}`;
+}
+
 /**
  * Compiles the configured tree and leaves `vmlinux` (a stripped ELF file) and `config` in `result`.
  *
@@ -85,7 +91,7 @@ export async function compile(
     env: {
       KBUILD_BUILD_USER: 'uml',
       KBUILD_BUILD_HOST: 'usermode',
-      KBUILD_BUILD_TIMESTAMP: new Date(time).toUTCString(),
+      KBUILD_BUILD_TIMESTAMP: buildDate(time),
     },
     onLine: () => {
       lines += 1;

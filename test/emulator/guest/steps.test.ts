@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { parsePrintedUri } from '../../../src/emulator/guest/apt.ts';
 import { busyboxApplets } from '../../../src/emulator/guest/busybox.ts';
 import { GuestBuildError, missingPackages } from '../../../src/emulator/guest/index.ts';
-import { lostOptions } from '../../../src/emulator/guest/kernel.ts';
+import { buildDate, lostOptions } from '../../../src/emulator/guest/kernel.ts';
 import { lock } from '../../../src/emulator/guest/lock.ts';
 import { ownerCommands } from '../../../src/emulator/guest/root.ts';
 import { type Job, run } from '../../../src/emulator/guest/run.ts';
@@ -134,6 +134,11 @@ describe('small codecs', () => {
     const program = Buffer.from('\x7fELF code\0[\0[[\0ar\0busybox\0zcat\0\0more', 'latin1');
     expect(busyboxApplets(program)).toEqual(['[', '[[', 'ar', 'zcat']);
     expect(() => busyboxApplets(Buffer.from('\x7fELF'))).toThrow(RangeError);
+  });
+
+  test('the build date reads as date(1) prints it', () => {
+    expect(buildDate(Date.UTC(2026, 10, 16, 10, 17, 5))).toBe('Mon Nov 16 10:17:05 UTC 2026');
+    expect(buildDate(Date.UTC(2026, 6, 4))).toBe('Sat Jul  4 00:00:00 UTC 2026');
   });
 
   test('owners are set for every path', () => {
