@@ -1,5 +1,5 @@
-import { fstatSync } from 'node:fs';
-import { rawMode, setStatusFlags, statusFlags, type WindowSize, windowSize } from '../../lib/os/index.ts';
+import { closeSync, fstatSync } from 'node:fs';
+import { duplicateFd, rawMode, setStatusFlags, statusFlags, type WindowSize, windowSize } from '../../lib/os/index.ts';
 
 interface Restorer {
   users: number;
@@ -30,7 +30,17 @@ function hold(key: string, change: () => () => void): () => void {
  */
 export function holdRaw(fd: number): () => void {
   if (!isTerminal(fd)) return () => {};
-  return hold(`terminal ${fstatSync(fd).rdev}`, () => rawMode(fd));
+  return hold(`terminal ${fstatSync(fd).rdev}`, () => {
+    const own = duplicateFd(fd); // the channel that came first may be closed before the last
+    const restore = rawMode(own);
+    const again = () => void rawMode(own); // a shell that stopped us has put its own modes there
+    process.on('SIGCONT', again);
+    return () => {
+      process.off('SIGCONT', again);
+      restore();
+      closeSync(own);
+    };
+  });
 }
 
 /**

@@ -277,6 +277,20 @@ describe('the user’s terminal', () => {
     expect(statusFlags(slave) & constants.O_NONBLOCK).toBe(0);
   });
 
+  it('is raw again when the process goes on after a stop', async () => {
+    const { child, seen, type, slave } = onTerminal();
+    const before = modes(slave);
+    await seen.until(/ready/);
+    child.kill('SIGSTOP');
+    execFileSync('stty', ['icanon', 'echo', 'isig', 'icrnl', 'opost'], { stdio: [slave, 'pipe', 'inherit'] });
+    child.kill('SIGCONT');
+    type('a');
+    await seen.until(/A/); // no end of line: a cooked terminal would keep it
+    type('Q');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(modes(slave)).toBe(before);
+  });
+
   it('tells the guest of a new size', async () => {
     const { child, seen, type, master } = onTerminal();
     await seen.until(/ready/);
