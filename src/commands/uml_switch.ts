@@ -35,7 +35,7 @@ export async function main(args: readonly string[], name: string): Promise<numbe
     return await serve(settings, name, readyFd === undefined ? undefined : Number(readyFd));
   } catch (error) {
     if (!(error instanceof SwitchError)) throw error;
-    print(messages.errorLines(error.detail, name, settings.data === undefined ? undefined : 'v0'));
+    print(messages.errorLines(error.detail, name, settings.data === undefined ? 1 : 2));
     return 1;
   }
 }

@@ -16,7 +16,7 @@ export const MMSGHDR = { size: 64, name: 0, nameLength: 8, iov: 16, iovLength: 2
 /** sizeof(struct iovec): base and length. */
 export const IOVEC = { size: 16, base: 0, length: 8 } as const;
 /** sizeof(struct pollfd): descriptor, 16 bits of events asked for, 16 bits of events that came. */
-export const POLLFD = { size: 8, events: 4, came: 6 } as const;
+export const POLLFD = { size: 8, events: 4 } as const;
 export const POLLIN = 1;
 
 /**

@@ -90,54 +90,51 @@ function frameLine(report: Exclude<PlaneReport, { report: 'added' }>): Line {
   }
 }
 
-/** Why the switch did not start or had to end. */
-export function errorLines(detail: SwitchErrorDetail, program: string, compatible: 'v0' | undefined): Line[] {
+/** Why the switch did not start or had to end. `sockets` counts those with a path. */
+export function errorLines(detail: SwitchErrorDetail, program: string, sockets: 1 | 2): Line[] {
   switch (detail.code) {
     case 'TAP':
-      return [
-        err(
-          `${detail.step === 'open' ? 'Failed to open /dev/net/tun' : 'TUNSETIFF failed'}: ${strerror(detail.errno)}`,
-        ),
-      ];
+      return [err(`${TAP_STEPS[detail.step]}: ${strerror(detail.errno)}`)];
     case 'PLANE':
       return [err(`${program}: no frames can be forwarded: ${detail.reason}`)];
     case 'SOCKETS': {
       const { control, data } = detail;
-      const lines = [
-        ...(control?.steps ?? []).map((s) => stepText(s, control!)),
-        ...(data?.steps ?? []).map((s) => stepText(s, data!)),
-      ];
-      if (control) lines.push(troubleText('control', control));
-      if (data) lines.push(troubleText('data', data));
-      const advice =
-        compatible === 'v0'
-          ? compatAdvice(program, control, data)
-          : control?.reason === 'in-use'
-            ? advice1(control)
-            : [];
-      return [...lines, ...advice].map(err);
+      const advice = sockets === 2 ? adviceForTwo(program, control, data) : adviceForOne(control);
+      return [...stepTexts(control), ...stepTexts(data), ...troubleTexts(detail), ...advice].map(err);
     }
   }
 }
 
-function stepText({ call, errno }: SocketTrouble['steps'][number], { path }: SocketTrouble): string {
-  const reason = errno === 'not-socket' ? 'it is not a socket' : strerror(errno);
-  return call === 'unlink' ? `Failed to removed unused socket '${path}': ${reason}` : `${call}: ${reason}`;
+const TAP_STEPS = { open: 'Failed to open /dev/net/tun', name: 'TUNSETIFF failed' } as const;
+
+function stepTexts(trouble: SocketTrouble | undefined): string[] {
+  return (trouble?.steps ?? []).map(({ call, errno }) => {
+    const reason = errno === 'not-socket' ? 'it is not a socket' : strerror(errno);
+    return call === 'unlink' ? `Failed to removed unused socket '${trouble?.path}': ${reason}` : `${call}: ${reason}`;
+  });
 }
 
-const troubleText = (which: 'control' | 'data', { path, reason }: SocketTrouble): string =>
-  reason === 'in-use'
-    ? `The ${which} socket '${path}' has another server attached to it`
-    : `The ${which} socket '${path}' exists, isn't used, but couldn't be removed`;
+function troubleTexts({
+  control,
+  data,
+}: {
+  control?: SocketTrouble | undefined;
+  data?: SocketTrouble | undefined;
+}): string[] {
+  const text = (which: string, { path, reason }: SocketTrouble): string =>
+    reason === 'in-use'
+      ? `The ${which} socket '${path}' has another server attached to it`
+      : `The ${which} socket '${path}' exists, isn't used, but couldn't be removed`;
+  return [...(control ? [text('control', control)] : []), ...(data ? [text('data', data)] : [])];
+}
 
-const advice1 = ({ path }: SocketTrouble): string[] => [
-  'You can either',
-  `\tremove '${path}'`,
-  '\tor rerun with a different, unused filename for a socket',
-];
+function adviceForOne(control: SocketTrouble | undefined): string[] {
+  if (control?.reason !== 'in-use') return [];
+  return ['You can either', `\tremove '${control.path}'`, '\tor rerun with a different, unused filename for a socket'];
+}
 
 /** With two sockets, only those that nobody uses are named for removal. */
-function compatAdvice(program: string, control?: SocketTrouble, data?: SocketTrouble): string[] {
+function adviceForTwo(program: string, control?: SocketTrouble, data?: SocketTrouble): string[] {
   const removable = [control, data].filter((each) => each?.reason === 'stuck').map((each) => `'${each?.path}'`);
   if (removable.length === 0) {
     return [
