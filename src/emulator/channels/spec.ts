@@ -1,4 +1,4 @@
-import { syntaxError } from './error.ts';
+import { ChannelError, syntaxError } from './error.ts';
 
 /** One end of a channel, as it was described. */
 export type ChannelSpec =
@@ -79,4 +79,19 @@ function parseNumber(text: string): number | undefined {
   if (/^0x[0-9a-f]+$/i.test(text)) return Number.parseInt(text, 16);
   if (/^0[0-7]*$/.test(text)) return Number.parseInt(text, 8);
   return /^[1-9][0-9]*$/.test(text) ? Number(text) : undefined;
+}
+
+/**
+ * What UML logs when it sets up a line at the boot whose channel was described wrongly: the reason where it has one, and
+ * which line it is (setup_one_line). The line is then as if it had `none`. Empty if the description is right.
+ */
+export function setupProblems(text: string, unit: number): readonly string[] {
+  try {
+    parseChannelPair(text);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error;
+    const failed = `setup_one_line failed for device ${unit} : ${error.message}`;
+    return error.log === undefined ? [failed] : [error.log, failed];
+  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ChannelError, parseChannelPair } from '../../../src/emulator/channels/index.ts';
+import { ChannelError, parseChannelPair, setupProblems } from '../../../src/emulator/channels/index.ts';
 
 function refusal(text: string): { message: string; log: string | undefined } {
   try {
@@ -52,5 +52,15 @@ describe('channel descriptions', () => {
     ['port:9000', 'Using a channel type which is configured out of UML'],
   ])("refuses '%s' with UML's words", (text, log) => {
     expect(refusal(text)).toEqual({ message: 'failed to parse channel pair', log });
+  });
+
+  it('are told at the boot as UML tells them', () => {
+    expect(setupProblems('fd:x', 1)).toEqual([
+      "fd_init : couldn't parse file descriptor 'x'",
+      'setup_one_line failed for device 1 : failed to parse channel pair',
+    ]);
+    expect(setupProblems('bogus', 15)).toEqual(['setup_one_line failed for device 15 : failed to parse channel pair']);
+    expect(setupProblems('none', 1)).toEqual([]);
+    expect(setupProblems('fd:0,fd:1', 0)).toEqual([]);
   });
 });
