@@ -1,0 +1,129 @@
+// uml_moo on images of 1 GiB: into a new file and in place, over sparse and full backing files.
+import { spawnSync } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createCow, openDisk } from '../src/lib/cow/index.ts';
+import { type Contender, compare } from './support/compare.ts';
+
+export const name = 'cow: uml_moo on an image of 1 GiB; ours also waits until all is on the disk';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const binary = join(root, 'dist/bin/uml_moo');
+const SIZE = 1 << 30;
+/** What is dirty is so in runs of this length, spread evenly. */
+const RUN = 32 << 10;
+const ROUNDS = 3;
+const MTIME = 1_130_814_229;
+
+export async function run(print: (line: string) => void): Promise<void> {
+  if (!existsSync(binary)) throw new Error('npm run build comes first');
+  if (!existsSync('/usr/bin/uml_moo')) throw new Error('the C tools come from apt-get install uml-utilities');
+  const directory = mkdtempSync(join(process.env.UML_BENCH_DIR ?? tmpdir(), 'uml-bench-'));
+  try {
+    for (const backing of ['sparse', 'full'] as const) {
+      makeBacking(join(directory, 'image'), backing);
+      for (const percent of [0, 10, 50, 100]) {
+        await makeCow(directory, percent);
+        print(`${backing} backing file, ${percent} % dirty, into a new file`);
+        await compare(print, newFile(directory), { rounds: ROUNDS });
+        print(`${backing} backing file, ${percent} % dirty, in place`);
+        await compare(print, inPlace(directory, backing), { rounds: ROUNDS });
+      }
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function makeBacking(path: string, kind: 'sparse' | 'full'): void {
+  const fd = openSync(path, 'w');
+  ftruncateSync(fd, SIZE);
+  const chunk = Buffer.alloc(8 << 20);
+  for (let at = 0; kind === 'full' && at < SIZE; at += chunk.length)
+    writeSync(fd, randomFillSync(chunk), 0, chunk.length, at);
+  fdatasyncSync(fd);
+  closeSync(fd);
+  utimesSync(path, MTIME, MTIME);
+}
+
+async function makeCow(directory: string, percent: number): Promise<void> {
+  rmSync(join(directory, 'cow'), { force: true });
+  createCow({ cow: join(directory, 'cow'), backing: join(directory, 'image') });
+  const disk = await openDisk({ file: join(directory, 'cow') }, () => {});
+  const data = randomFillSync(Buffer.alloc(RUN));
+  const runs = SIZE / RUN;
+  for (let i = 0; i < runs; i++) {
+    if (Math.floor(((i + 1) * percent) / 100) > Math.floor((i * percent) / 100)) await disk.write(i * RUN, data);
+  }
+  await disk.close();
+}
+
+function newFile(directory: string): Contender[] {
+  const out = join(directory, 'out');
+  const contender = (name: string, file: string, args: string[], andSync = false): Contender => ({
+    name,
+    once() {
+      rmSync(out, { force: true });
+      const took = timed(directory, file, args);
+      return took + (andSync ? timed(directory, 'sync', [out]) : 0);
+    },
+  });
+  return [
+    contender('C', '/usr/bin/uml_moo', ['cow', 'out']),
+    contender('C, then sync', '/usr/bin/uml_moo', ['cow', 'out'], true),
+    contender('ours', binary, ['cow', 'out']),
+    contender('cp --sparse=always of the backing file', 'cp', ['--sparse=always', 'image', 'out']),
+  ];
+}
+
+function inPlace(directory: string, kind: 'sparse' | 'full'): Contender[] {
+  const image = join(directory, 'image');
+  const work = join(directory, 'work');
+  const contender = (name: string, file: string, andSync = false): Contender => ({
+    name,
+    once() {
+      // a merge that is done again writes the same; only a hole and the time have to be brought back
+      if (kind === 'sparse') for (const size of [0, SIZE]) truncateSync(image, size);
+      utimesSync(image, MTIME, MTIME);
+      timed(directory, 'cp', ['--sparse=always', 'cow', work]);
+      syncFile(work);
+      const took = timed(directory, file, ['-d', work]);
+      const synced = andSync ? timed(directory, 'sync', [image]) : 0;
+      utimesSync(image, MTIME, MTIME);
+      return took + synced;
+    },
+  });
+  return [
+    contender('C', '/usr/bin/uml_moo'),
+    contender('C, then sync', '/usr/bin/uml_moo', true),
+    contender('ours', binary),
+  ];
+}
+
+function syncFile(path: string): void {
+  const fd = openSync(path, 'r');
+  fsyncSync(fd);
+  closeSync(fd);
+}
+
+function timed(cwd: string, file: string, args: readonly string[]): number {
+  const began = performance.now();
+  const { status, stderr } = spawnSync(file, args, { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${file}: ${stderr}`);
+  return performance.now() - began;
+}
