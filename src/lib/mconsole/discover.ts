@@ -1,4 +1,12 @@
-import { type Environment, findSocket, type Instance, listInstances, searchBases, UmidError } from '../umid/index.ts';
+import {
+  type Environment,
+  findSocket,
+  type Instance,
+  listInstances,
+  matchesPattern,
+  searchBases,
+  UmidError,
+} from '../umid/index.ts';
 import type { RequestOptions } from './client.ts';
 import { type KernelVersion, Mconsole, MconsoleRefusal } from './console.ts';
 import { MconsoleError } from './error.ts';
@@ -37,14 +45,19 @@ export interface DiscoveredInstance extends Instance {
   memory: number | undefined;
 }
 
-/** All umid directories of this user, with what those that are alive say: side by side, each within two seconds. */
-export async function discover({ environment = process.env, umlDir }: Place = {}): Promise<DiscoveredInstance[]> {
+/** The umid directories of this user whose umid fits a shell pattern: those of instances that are there or were. */
+export function instancesOf({ environment = process.env, umlDir }: Place = {}, pattern = '*'): Instance[] {
   const uid = process.getuid?.();
-  const instances = searchBases(environment, umlDir)
+  return searchBases(environment, umlDir)
     .flatMap(listInstances)
+    .filter(({ umid }) => matchesPattern(umid, pattern))
     .filter((instance) => instance.uid === uid && (instance.pid !== undefined || instance.state !== 'stale'));
+}
+
+/** The same, with what those that are alive say: asked side by side, each for two seconds at most. */
+export async function discover(place: Place = {}): Promise<DiscoveredInstance[]> {
   return Promise.all(
-    instances.map(async (instance) => {
+    instancesOf(place).map(async (instance) => {
       const options = { timeout: PATIENCE };
       const server = instance.state === 'alive' ? new Mconsole(instance.socketPath, options) : undefined;
       const kernel = await server?.version().catch(unanswered);
@@ -63,14 +76,16 @@ export interface WaitOptions extends Place {
   timeout?: number | undefined;
   /** Listens on this socket meanwhile: an instance that was started with `mconsole=notify:` for it announces itself. */
   notifySocket?: string | undefined;
+  /** Ends the waiting: MconsoleError ABORTED. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
  * Waits until an instance answers its management console: it may be about to start, starting, or stopped.
- * @throws MconsoleError TIMEOUT; for the notification socket IN_USE, NOT_A_SOCKET, OsError
+ * @throws MconsoleError TIMEOUT, ABORTED; for the notification socket IN_USE, NOT_A_SOCKET, OsError
  */
 export async function waitFor(name: string, options: WaitOptions = {}): Promise<Mconsole> {
-  const { timeout = UP_TIMEOUT, notifySocket, ...place } = options;
+  const { timeout = UP_TIMEOUT, notifySocket, signal, ...place } = options;
   const ended = new AbortController();
   const announcement = { path: undefined as string | undefined, arrived: () => {} };
   const heard = notifySocket === undefined ? undefined : notifications(notifySocket, { signal: ended.signal });
@@ -78,9 +93,10 @@ export async function waitFor(name: string, options: WaitOptions = {}): Promise<
   try {
     const deadline = Date.now() + timeout;
     for (;;) {
+      if (signal?.aborted) throw new MconsoleError('ABORTED', `the wait for '${name}' was given up`);
       const left = deadline - Date.now();
       if (left <= 0) throw new MconsoleError('TIMEOUT', `'${name}' did not answer within ${timeout / 1000} seconds`);
-      const server = await attempt(announcement.path ?? name, { ...place, timeout: Math.min(PATIENCE, left) });
+      const server = await attempt(announcement.path ?? name, { ...place, timeout: Math.min(PATIENCE, left), signal });
       if (server) return server;
       await new Promise<void>((resolve) => {
         announcement.arrived = resolve;
@@ -101,7 +117,7 @@ async function attempt(name: string, options: Place & RequestOptions): Promise<M
     if (error instanceof UmidError || error instanceof MconsoleError) return undefined;
     if (!(error instanceof MconsoleRefusal)) throw error;
   }
-  return connect(name, { ...options, timeout: undefined });
+  return connect(name, { ...options, timeout: undefined, signal: undefined });
 }
 
 /** Notes the first announcement of the instance's console, by its umid, its directory or its socket. */

@@ -6,6 +6,7 @@ import {
   findSocket,
   listInstances,
   liveOwner,
+  matchesPattern,
   ownerOf,
   searchBases,
   umidBase,
@@ -121,3 +122,19 @@ async function untilStopped(pid: number): Promise<void> {
   const { readFileSync } = await import('node:fs');
   while (!/\) T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))) await new Promise(setImmediate);
 }
+
+describe('a shell pattern', () => {
+  it.each([
+    ['*', ['debian', 'a.b', '[x]'], []],
+    ['deb*', ['debian', 'deb'], ['xdeb']],
+    ['debian?', ['debian1'], ['debian', 'debian12']],
+    ['debian[1-3]', ['debian2'], ['debian4']],
+    ['debian[!1-3]', ['debian4'], ['debian2']],
+    ['a.b', ['a.b'], ['axb']],
+    ['[', ['['], ['x']],
+    ['[z-a]', [], ['b']],
+  ])('%s', (pattern, fitting, others) => {
+    for (const umid of fitting) expect(matchesPattern(umid, pattern)).toBe(true);
+    for (const umid of others) expect(matchesPattern(umid, pattern)).toBe(false);
+  });
+});
