@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFil
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkRoot, type ReadableDisk } from '../../../src/emulator/root/index.ts';
-import { temporaryDirectory } from '../../support/run.ts';
+import { runTool, temporaryDirectory } from '../../support/run.ts';
 
 /** The first bytes of an ELF program, and enough behind them to be more than inline data. */
 function elf(machine: number, is64Bit: boolean): Buffer {
@@ -234,5 +234,20 @@ describe('what is none', () => {
       }
       expect(await checkRoot(whole)).toBeDefined();
     }
+  });
+});
+
+describe('linux', () => {
+  it.each([[''], ['ubdb=other root=/dev/ubda']])("refuses an amd64 root before it boots ('%s')", async (words) => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, 'root_fs'), image({ 'sbin/init': AMD64 }).bytes);
+    writeFileSync(join(directory, 'other'), Buffer.alloc(1 << 20));
+    const args = ['umid=amd64', ...words.split(' ').filter((word) => word !== '')];
+    const { status, stdout, stderr } = await runTool('linux', args, {
+      cwd: directory,
+      env: { XDG_CACHE_HOME: process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? '/', '.cache'), HOME: directory },
+    });
+    expect({ status, stdout, lines: stderr.split('\n').length }).toEqual({ status: 1, stdout: '', lines: 2 });
+    expect(stderr).toMatch(/root_fs.*\/sbin\/init.*amd64 \(x86-64\).*i386/);
   });
 });
