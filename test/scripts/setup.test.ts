@@ -20,9 +20,10 @@ function debian(installed: readonly string[], aptGet = ':'): { directory: string
 /** Adds the packages named in its arguments, as apt-get would. */
 const INSTALLS = 'for word; do case $word in -*|install|update|Dpkg*) ;; *) echo "$word" >> installed ;; esac; done';
 
-function setup(directory: string, words = ['--for', 'test'], before: string[] = []): Promise<Outcome> {
-  const [file = '', ...args] = [...before, process.execPath, join(root, 'scripts/setup.ts'), ...words];
-  return runProgram(file, args, { env: { PATH: `${directory}:${process.env.PATH}` } });
+function setup(directory: string, words = ['--for', 'test'], user: 'root' | 'somebody' = 'root'): Promise<Outcome> {
+  const identity = `data:text/javascript,process.getuid = () => ${user === 'root' ? 0 : 1000}`;
+  const args = ['--import', identity, join(root, 'scripts/setup.ts'), ...words];
+  return runProgram(process.execPath, args, { env: { PATH: `${directory}:${process.env.PATH}` } });
 }
 
 test('installs what is missing after saying which, and nothing the second time', async () => {
@@ -57,7 +58,7 @@ test('does not believe an apt-get that installed nothing', async () => {
 
 test('without root it prints the one command and stops', async () => {
   const { directory, log } = debian([], INSTALLS);
-  const { status, stdout, stderr } = await setup(directory, ['--for', 'test'], ['unshare', '--user']);
+  const { status, stdout, stderr } = await setup(directory, ['--for', 'test'], 'somebody');
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(
     /^setup: Debian packages are missing\. As root, run:\n {2}apt-get install -y .*uml-utilities.*\n$/,
