@@ -4,6 +4,7 @@ import {
   constants,
   fdatasync,
   fstatSync,
+  fsync,
   openSync,
   read,
   readSync,
@@ -209,10 +210,19 @@ export class HeldFile {
    * Waits until what was written is on the disk. Once it failed it fails for ever: the kernel forgets which pages it
    * lost, so that a later success would say nothing about them.
    */
-  async sync(): Promise<void> {
+  sync(): Promise<void> {
+    return this.#durable(fdatasync);
+  }
+
+  /** As sync(), and the file's times too. */
+  syncWithTimes(): Promise<void> {
+    return this.#durable(fsync);
+  }
+
+  async #durable(call: typeof fsync): Promise<void> {
     if (this.#lost) throw this.#lost;
     try {
-      await this.#call<undefined>((callback) => fdatasync(this.fd, (error) => callback(error, undefined)));
+      await this.#call<undefined>((callback) => call(this.fd, (error) => callback(error, undefined)));
     } catch (error) {
       this.#lost = systemError(error, this.path);
       throw this.#lost;

@@ -1,5 +1,4 @@
-import { fsyncSync, futimesSync } from 'node:fs';
-import { punchHole } from '../os/index.ts';
+import { futimesSync } from 'node:fs';
 import { chunksOf, dirtyExtents } from './chunks.ts';
 import { about, CowError } from './error.ts';
 import { DataMap, type Extent, nonZeroExtents } from './extents.ts';
@@ -7,7 +6,7 @@ import { type CowHeader, encodeHeader, encodeMtime } from './header.ts';
 import { type HeldFile, identify, isWriteRefused } from './held.ts';
 import { hasRoom, MergeLease } from './journal.ts';
 import { forEachChunk, type MergeOptions, MergeTarget } from './merge.ts';
-import { type MergeSource, openSource } from './source.ts';
+import { during, type MergeSource, openSource } from './source.ts';
 
 /** Bytes of bitmap that are cleared at a time. */
 const WINDOW = 1 << 20;
@@ -70,17 +69,16 @@ async function mergeInto(source: MergeSource, options: MergeOptions, isCowWritab
         }
       }
     });
-    await to.sync();
   } finally {
     await to.settle();
   }
   await lease?.renew();
   const mtime = setNewTime(backing, [header.mtime, identity.mtime]);
+  await during('write-data', () => backing.syncWithTimes());
   if (!isCowWritable) return { merged: true, rebased: false };
   const isRecorded = isSameFile(header.backing, identity.key);
   if (isRecorded) await rebase(cow, header, mtime);
   else if (lease) await cow.write(encodeHeader(header), 0); // without the mark
-  await cow.sync();
   return { merged: true, rebased: isRecorded };
 }
 
@@ -101,13 +99,12 @@ function piecesToWrite(bytes: Buffer, offset: number, holes: DataMap): Extent[] 
   return pieces;
 }
 
-/** Gives the backing file a time that no COW file over it has, durable with its data. */
+/** Gives the backing file a time that no COW file over it has. */
 function setNewTime(backing: HeldFile, old: readonly number[]): number {
   return about(backing.path, () => {
     let mtime = Math.floor(Date.now() / 1000);
     while (old.includes(mtime)) mtime++;
     futimesSync(backing.fd, mtime, mtime);
-    fsyncSync(backing.fd);
     return backing.identity().mtime;
   });
 }
@@ -121,13 +118,13 @@ function isSameFile(name: Buffer, key: string): boolean {
 }
 
 /**
- * Makes a COW file, whose data is all in its backing file by now, an empty one over it. Between any two steps it is
- * right: first it fits the merged file, with sectors that say the same; only then it gives them up.
+ * Makes a COW file, whose data is all in its backing file by now, an empty one over it. Until it is that on the disk the
+ * mark stays: whatever part of this a kill leaves, either the file fits and is right, or the merge can be run again.
+ * The old data keeps its place, unused, until it is written over: giving it back can take longer than the merge.
  */
 async function rebase(cow: HeldFile, header: CowHeader, mtime: number): Promise<void> {
   const { offset, bytes } = encodeMtime(header.layout, mtime);
   await cow.write(bytes, offset);
-  await cow.sync();
   for (let at = 0; at < header.bitmapLength; at += WINDOW) {
     const bits = cow.readNow(Math.min(WINDOW, header.bitmapLength - at), header.bitmapOffset + at);
     for (const { start, end } of nonZeroExtents(bits)) {
@@ -135,11 +132,5 @@ async function rebase(cow: HeldFile, header: CowHeader, mtime: number): Promise<
     }
   }
   await cow.sync();
-  await cow.write(encodeHeader({ ...header, mtime }), 0);
-  try {
-    const length = cow.identity().size - header.dataOffset;
-    if (length > 0) punchHole(cow.fd, header.dataOffset, length);
-  } catch {
-    // a file system without holes: the old data stays, unused
-  }
+  await cow.write(encodeHeader({ ...header, mtime }), 0); // without the mark, which can do no harm if it comes back
 }
