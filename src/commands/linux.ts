@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { release } from 'node:os';
 import {
   type CommandLine,
@@ -11,7 +12,7 @@ import {
   restoreTerminals,
   StartError,
 } from '../emulator/index.ts';
-import { inBinary, replaceProcess } from '../lib/os/index.ts';
+import { hasCode, inBinary, replaceProcess } from '../lib/os/index.ts';
 
 const FAILED = 1;
 
@@ -45,7 +46,7 @@ async function boot(commandLine: CommandLine): Promise<number> {
   const instance = await Instance.start({
     commandLine,
     environment: process.env,
-    output: (bytes) => process.stdout.write(bytes),
+    output,
     complain,
   });
   const terminate = () => instance.terminate();
@@ -78,6 +79,15 @@ function restart({ consoles, serialLines }: CommandLine): never {
     ? [process.argv[1] ?? 'linux']
     : [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
   replaceProcess(process.execPath, [...program, ...process.argv.slice(2)], [0, 1, 2, ...inherited]);
+}
+
+/** Writes early boot text. Not through process.stdout: that would make a pipe that others share non-blocking. */
+function output(bytes: Uint8Array): void {
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+  } catch (error) {
+    if (!hasCode(error, 'EAGAIN', 'EPIPE', 'EBADF', 'EIO')) throw error; // nobody listens: the instance goes on
+  }
 }
 
 function complain(line: string): void {

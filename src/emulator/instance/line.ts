@@ -1,5 +1,5 @@
 import type { WindowSize } from '../../lib/os/index.ts';
-import { type Channel, type ChannelContext, ChannelError, openChannel } from '../channels/index.ts';
+import { type Channel, type ChannelContext, ChannelError, openChannel, setupProblems } from '../channels/index.ts';
 import type { Report } from './report.ts';
 
 /** A tty of the guest, as a line sees it. */
@@ -24,11 +24,13 @@ export class Line {
   #channel: Channel | undefined;
 
   constructor(spec: string, context: ChannelContext, port: LinePort, report: Report) {
-    this.#spec = spec;
+    const problems = setupProblems(spec, context.unit);
+    for (const problem of problems) report(problem);
+    this.#spec = problems.length > 0 ? 'none' : spec;
     this.#context = context;
     this.#port = port;
     this.#report = report;
-    if (spec.startsWith('fd:')) this.#open();
+    if (this.#spec.startsWith('fd:')) this.#open();
   }
 
   get description(): string {
