@@ -6,18 +6,20 @@ import { root } from '../build/paths.ts';
 import { buildWhatIsMissing } from './build.ts';
 import { Stage } from './stage.ts';
 
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
 const stage = new Stage();
-for (const [signal, status] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 129],
-] as const) {
-  process.once(signal, () => void stage.clear().finally(() => process.exit(status)));
+let interrupted = false;
+for (const [signal, status] of Object.entries(SIGNALS)) {
+  process.once(signal, () => {
+    interrupted = true;
+    void stage.clear().finally(() => process.exit(status));
+  });
 }
 try {
   await play();
 } catch (error) {
-  console.error(`\ndemo: ${error instanceof Error ? error.message : String(error)}`);
+  if (!interrupted) console.error(`\ndemo: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 } finally {
   await stage.clear();
