@@ -10,6 +10,7 @@ import { findDemoRoot } from '../src/emulator/guest/index.ts';
 import { residentMegabytes } from './idle.ts';
 
 export const name = 'soak: two instances and uml_switch under ping and file copy';
+export const onlyByName = true;
 
 const bin = fileURLToPath(new URL('../dist/bin', import.meta.url));
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 10);
