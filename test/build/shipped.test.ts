@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { connectDaemon } from '../../src/lib/switch/index.ts';
 import { tools } from '../../src/tools.ts';
+import { machineNode } from '../support/machine-node.ts';
 import { type Outcome, root, runProgram, runTool, spawnProgram, temporaryDirectory } from '../support/run.ts';
 
 const bin = join(root, 'dist/bin');
@@ -17,15 +17,6 @@ const bare = { cwd: '/', env: Object.fromEntries(Object.keys(process.env).map((n
 function renamed(outcome: Outcome, path: string): Outcome {
   const name = (text: string): string => text.replaceAll(path, basename(path));
   return { ...outcome, stdout: name(outcome.stdout), stderr: name(outcome.stderr) };
-}
-
-/** The Node of the machine, as a user's `npm install` would run the tools; npm scripts put the base Node before it. */
-function machineNode(): string {
-  const path = (process.env.PATH ?? '').split(':').filter((directory) => !directory.includes('node_modules'));
-  return execFileSync('/bin/sh', ['-c', 'command -v node'], {
-    env: { PATH: path.join(':') },
-    encoding: 'utf8',
-  }).trim();
 }
 
 beforeAll(() => {
