@@ -37,3 +37,23 @@ export function recorded(name: string): { sent: Buffer[]; received: Buffer[] } {
 function lastEmpty(list: Buffer[]): Buffer[] | undefined {
   return list.at(-1)?.length === 0 ? list : undefined;
 }
+
+/** A command that was given to the C client, and what came of it. */
+export interface Transcript {
+  /** With `@HOME@` where the home directory stood. */
+  command: string;
+  /** Exit status and standard output, with `@HOME@` and `@VERSION@`. */
+  status: number;
+  stdout: string;
+}
+
+/** The recorded session of the C client with Debian's linux.uml, in order. */
+export function transcripts(): Transcript[] {
+  const lines = readFileSync(join(FIXTURES, 'transcripts.tsv'), 'utf8').split('\n');
+  return lines
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [command = '', status, stdout = '""'] = line.split('\t');
+      return { command, status: Number(status), stdout: JSON.parse(stdout) as string };
+    });
+}
