@@ -1,5 +1,5 @@
 /** Bytes of bitmap that are written at a time: one page covers 16 MiB of 512-byte sectors. */
-const BLOCK = 4096;
+export const BITMAP_BLOCK = 4096;
 
 /** A piece of a bitmap as it was at one moment. */
 export interface BitmapPiece {
@@ -48,7 +48,7 @@ export class Bitmap {
   constructor(bits: Uint8Array) {
     // never as a Buffer, whose slice() makes no copy
     this.bits = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
-    this.#isDirty = new Uint8Array(Math.ceil(bits.length / BLOCK));
+    this.#isDirty = new Uint8Array(Math.ceil(bits.length / BITMAP_BLOCK));
   }
 
   /** Sets the bits from `from` to before `end`. */
@@ -66,7 +66,7 @@ export class Bitmap {
       i = Math.floor(end / 8) * 8;
     }
     while (i < end) this.#setBit(i++);
-    for (let block = Math.floor(from / 8 / BLOCK); block * BLOCK * 8 < end; block++) this.#touch(block);
+    for (let block = Math.floor(from / 8 / BITMAP_BLOCK); block * BITMAP_BLOCK * 8 < end; block++) this.#touch(block);
     return end;
   }
 
@@ -91,8 +91,8 @@ export class Bitmap {
       let last = first;
       for (i++; blocks[i] === last + 1; i++) last++;
       this.#isDirty.fill(0, first, last + 1);
-      const offset = first * BLOCK;
-      pieces.push({ offset, bytes: this.bits.slice(offset, (last + 1) * BLOCK) });
+      const offset = first * BITMAP_BLOCK;
+      pieces.push({ offset, bytes: this.bits.slice(offset, (last + 1) * BITMAP_BLOCK) });
     }
     return pieces;
   }
@@ -100,7 +100,7 @@ export class Bitmap {
   /** Undoes takeDirty() for pieces that could not be written. */
   putBack(pieces: readonly BitmapPiece[]): void {
     for (const { offset, bytes } of pieces) {
-      for (let at = offset; at < offset + bytes.length; at += BLOCK) this.#touch(at / BLOCK);
+      for (let at = offset; at < offset + bytes.length; at += BITMAP_BLOCK) this.#touch(at / BITMAP_BLOCK);
     }
   }
 }

@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { constants as osConstants } from 'node:os';
-import { blockDeviceSize, errnoOf, lockFile, OsError, readCached, unlockFile } from '../os/index.ts';
+import { blockDeviceSize, errnoOf, hasCode, lockFile, OsError, readCached, reserve, unlockFile } from '../os/index.ts';
 import { about, CowError, systemError } from './error.ts';
 
 const { EACCES, EISDIR, EROFS } = osConstants.errno;
@@ -181,6 +181,15 @@ export class HeldFile {
       done += await this.#call<number>((callback) =>
         write(this.fd, data, done, data.length - done, position + done, callback),
       );
+    }
+  }
+
+  /** Makes sure that a range can be written later though the disk may be full then, where the file system can promise it. */
+  reserve(position: number, length: number): void {
+    try {
+      reserve(this.fd, position, length);
+    } catch (error) {
+      if (!hasCode(error, 'EOPNOTSUPP', 'ENOSYS')) throw systemError(error, this.path);
     }
   }
 

@@ -1,4 +1,4 @@
-import { Bitmap, hasBit, lastSet, runEnd } from './bitmap.ts';
+import { BITMAP_BLOCK, Bitmap, hasBit, lastSet, runEnd } from './bitmap.ts';
 import { checkRange, type Disk, deviceSize, Pending } from './disk.ts';
 import { CowError } from './error.ts';
 import { Flusher } from './flusher.ts';
@@ -13,7 +13,7 @@ import { MergedReader } from './merged.ts';
 const GROUP = 4096;
 
 /** What an overlay does with its two files. */
-export type OverlayFile = Pick<HeldFile, 'path' | 'read' | 'write' | 'sync' | 'close'>;
+export type OverlayFile = Pick<HeldFile, 'path' | 'read' | 'write' | 'reserve' | 'sync' | 'close'>;
 
 /**
  * A disk that is a COW file over a backing file: sectors that were written are read from the COW file, the others from
@@ -30,6 +30,8 @@ export class OverlayDisk implements Disk {
   readonly #header: CowHeader;
   readonly #bitmap: Bitmap;
   readonly #synchronous: boolean;
+  /** Blocks of the bitmap that have room on the disk. */
+  readonly #reserved = new Set<number>();
   readonly #pending = new Pending();
   readonly #flusher = new Flusher(() => this.#sync());
   readonly #reader: MergedReader;
@@ -72,6 +74,7 @@ export class OverlayDisk implements Disk {
     const start = Math.floor(offset / GROUP) * GROUP;
     const end = Math.min(Math.ceil((offset + data.length) / GROUP) * GROUP, this.size);
     await this.#pending.write(start, end - start, async () => {
+      this.#reserveBitmap(start / SECTOR / 8, end / SECTOR / 8);
       const whole = await this.#fillGroups(start, end, offset, data);
       await this.#cow.write(whole.data, this.#header.dataOffset + whole.offset);
       this.#bitmap.set(whole.offset / SECTOR, (whole.offset + whole.data.length) / SECTOR);
@@ -97,6 +100,15 @@ export class OverlayDisk implements Disk {
     if (tail.length > 0) await this.#reader.read(this.#bitmap.bits, 0, offset + data.length, tail);
     whole.set(data, offset - from);
     return { offset: from, data: whole };
+  }
+
+  /** A write that has succeeded must not fail to be flushed because there is no room for its bits. */
+  #reserveBitmap(from: number, end: number): void {
+    for (let block = Math.floor(from / BITMAP_BLOCK); block * BITMAP_BLOCK < end; block++) {
+      if (this.#reserved.has(block)) continue;
+      this.#cow.reserve(this.#header.bitmapOffset + block * BITMAP_BLOCK, BITMAP_BLOCK);
+      this.#reserved.add(block);
+    }
   }
 
   #holds(start: number, end: number): boolean {

@@ -68,7 +68,6 @@ export const umlText = {
   statFailed: (file: string, errno: number) => `Couldn't stat '${file}', err = ${errno}`,
   modtimeFailed: (file: string, errno: number) =>
     `Failed to get modification time of backing file "${file}", err = ${errno}`,
-  sizeFailed: (file: string, errno: number) => `Failed to get size of backing file "${file}", err = ${errno}`,
   sizeMismatch: (expected: number, actual: number) => mismatch('Size', { expected, actual }),
   mtimeMismatch: (expected: number, actual: number) => mismatch('mtime', { expected, actual }),
   cantChangeTo: (file: string, errno: number) => `absolutize : Can't cd to '${file}' - errno = ${errno}`,
@@ -76,8 +75,6 @@ export const umlText = {
     `Backing file name "${name}" is too long - names are limited to ${limit} characters`,
   headerModtimeFailed: (backing: string, errno: number) =>
     `write_cow_header - backing file '${backing}' mtime request failed, err = ${errno}`,
-  headerSizeFailed: (backing: string, errno: number) =>
-    `write_cow_header - couldn't get size of backing file '${backing}', err = ${errno}`,
   headerWriteFailed: (cow: string, errno: number) =>
     `write_cow_header - write of header to new COW file '${cow}' failed, err = ${errno}`,
   broken64: 'read_cow_header - broken V3 file with 64-bit layout - recovering content.',

@@ -68,6 +68,11 @@ export function punchHole(fd: number, offset: number, length: number): void {
   check('fallocate', libc.fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
 }
 
+/** Takes room for a range of a file, which reads as zeros where it was a hole; the length stays. OsError EOPNOTSUPP where the file system can't. */
+export function reserve(fd: number, offset: number, length: number): void {
+  check('fallocate', libc.fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length));
+}
+
 /** Copies a range between two files inside the kernel. Bytes copied: fewer than asked is normal, 0 at the end. */
 export function copyFileRange(from: number, fromOffset: number, to: number, toOffset: number, length: number): number {
   return check(

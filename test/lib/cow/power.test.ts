@@ -43,6 +43,8 @@ class VolatileFile implements OverlayFile {
     for (const { position, sector } of this.#cached.splice(0, covered)) this.durable.set(sector, position);
   }
 
+  reserve(): void {}
+
   close(): void {}
 
   /** What is on the disk if the power fails now. */
@@ -68,6 +70,7 @@ test('a power failure at any moment loses no flushed write and never shows what 
     path: 'backing',
     read: async (into: Uint8Array) => void into.fill(1),
     write: fail,
+    reserve: fail,
     sync: fail,
     close() {},
   };
