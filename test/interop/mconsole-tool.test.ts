@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MconsoleServer, serveMconsole } from '../../src/lib/mconsole/index.ts';
 import { bind, closeFd, pathAddress, unixSocket } from '../../src/lib/os/index.ts';
 import { type RealUml, startRealUml } from '../support/real-uml.ts';
-import { type ChildOptions, runProgram, runTool, spawnProgram, temporaryDirectory } from '../support/run.ts';
+import { type ChildOptions, runProgram, runTool, spawnProgram, spawnTool, temporaryDirectory } from '../support/run.ts';
 
 let uml: RealUml;
 beforeAll(async () => {
@@ -40,6 +40,11 @@ describe('beside the C tool, on real UML', () => {
     { args: ['debian', 'log', 'x'.repeat(600)] },
     { args: ['debian', 'log', '-f'] },
     { args: ['debian'], stdin: 'version\nlog hi\nfrobnicate\nquit\nversion\n' },
+    { args: ['debian'], stdin: 'stop\nversion\nstop\ngo\nversion\nquit\n' },
+    { args: ['debian'], stdin: 'quit now\nversion\n' },
+    { args: ['debian'], stdin: 'help\n' },
+    { args: ['debian'], stdin: 'switch   debian\nconfig ubda\nmconsole-version\nconfig foo\nquit\n' },
+    { args: ['debian'], stdin: 'config ubdb=nosuchdir/x\nconfig ubdb=root.cow\nconfig ubdb\nremove ubdb\nquit\n' },
     { args: ['debian'], stdin: 'version' },
     { args: ['debian'], stdin: '' },
   ])('$args $stdin: the same output and status', async ({ args, stdin }) => {
@@ -229,6 +234,45 @@ describe('with a console that fails', () => {
       expect(await ours(args)).toMatchObject({ status: 1, stderr: 'Usage : uml_mconsole socket-name [command]\n' });
     },
   );
+});
+
+describe('beyond the C tool, on real UML', () => {
+  const row = async (umid: string): Promise<string[] | undefined> => {
+    const { stdout } = await ours(['--uml-dir', '~/.uml', '--list']);
+    const rows = stdout.split('\n').map((line) => line.split(/ {2,}/));
+    return rows.find(([name]) => name === umid)?.slice(1, 5);
+  };
+
+  it('--list shows what it is, while it runs, is stopped, and is dead', async () => {
+    const pid = String(uml.pid);
+    expect(await row('debian')).toEqual(['alive', pid, expect.stringMatching(/^6\./), expect.stringMatching(/^4\dM$/)]);
+    process.kill(uml.pid, 'SIGSTOP');
+    expect(await row('debian')).toEqual(['stopped', pid, '-', '-']);
+    process.kill(uml.pid, 'SIGCONT');
+    const other = await startRealUml({ umid: 'victim', args: [`uml_dir=${uml.home}/.uml/`] });
+    await other.kill();
+    expect(await row('victim')).toEqual(['stale', String(other.pid), '-', '-']);
+    await other.stop();
+  });
+
+  it('--wait, a script and --json go through one start of it', async () => {
+    const home = temporaryDirectory();
+    const socket = join(home, 'notify');
+    const script = 'version\nfrobnicate\n'; // its drivers are not there yet when its console is
+    const args = ['--uml-dir', join(home, 'place'), '--json', '--wait', '--notify', socket, '--script', '-', 'waited'];
+    const client = spawnTool('uml_mconsole', args, here());
+    client.end(script);
+    while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 10));
+    const other = await startRealUml({ umid: 'waited', args: [`uml_dir=${home}/place/`, `mconsole=notify:${socket}`] });
+    const { stdout, stderr, status } = await client.exit();
+    await other.stop();
+    expect({ stderr, status }).toEqual({ stderr: '', status: 1 });
+    const answers = stdout.trimEnd().split('\n');
+    expect(answers.map((line) => JSON.parse(line))).toMatchObject([
+      { instance: 'waited', command: 'version', ok: true, text: expect.stringMatching(/^Linux /) },
+      { command: 'frobnicate', ok: false, err: 1 },
+    ]);
+  });
 });
 
 it('int ends the instance that it is meant for', async () => {
