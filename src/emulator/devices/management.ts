@@ -19,9 +19,10 @@ const OPERATIONS = {
   stack: 9,
   plug: 10,
   unplug: 11,
+  notify: 13,
 } as const;
 
-export type ManagementOperation = Exclude<keyof typeof OPERATIONS, 'hello'>;
+export type ManagementOperation = Exclude<keyof typeof OPERATIONS, 'hello' | 'notify'>;
 
 /** What the guest kernel calls itself: the fields of uname(2). */
 export interface KernelName {
@@ -43,6 +44,14 @@ export class ManagementError extends Error {
   }
 }
 
+/** What the guest kernel says unasked. */
+export interface ManagementHandlers {
+  /** The driver runs in the guest. */
+  onHello(name: KernelName): void;
+  /** A program in the guest wrote to /proc/mconsole. */
+  onNotify(data: Uint8Array): void;
+}
+
 interface Pending {
   operation: ManagementOperation;
   onPart: ((part: Uint8Array) => void) | undefined;
@@ -55,15 +64,14 @@ interface Pending {
 export class ManagementDevice {
   readonly device: VirtioDevice;
   readonly #memory: GuestMemory;
-  readonly #onHello: (name: KernelName) => void;
+  readonly #handlers: ManagementHandlers;
   readonly #pending = new Map<number, Pending>();
   readonly #requests: Uint8Array[] = [];
   #nextId = 1;
 
-  /** @param onHello called once the driver runs in the guest */
-  constructor(machine: Machine, onHello: (name: KernelName) => void) {
+  constructor(machine: Machine, handlers: ManagementHandlers) {
     this.#memory = machine.memory;
-    this.#onHello = onHello;
+    this.#handlers = handlers;
     this.device = new VirtioDevice(
       machine,
       MANAGEMENT_SLOT,
@@ -130,10 +138,13 @@ export class ManagementDevice {
 
   #onMessage(message: Buffer): void {
     const data = message.subarray(HEADER_SIZE);
-    if (message.readUInt32LE(4) === OPERATIONS.hello) {
-      this.#onHello(kernelName(data));
-      return;
-    }
+    const operation = message.readUInt32LE(4);
+    if (operation === OPERATIONS.hello) this.#handlers.onHello(kernelName(data));
+    else if (operation === OPERATIONS.notify) this.#handlers.onNotify(data);
+    else this.#onReply(message, data);
+  }
+
+  #onReply(message: Buffer, data: Uint8Array): void {
     const id = message.readUInt32LE(0);
     const pending = this.#pending.get(id);
     if (!pending) return;

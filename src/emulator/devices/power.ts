@@ -37,7 +37,8 @@ export class PowerPorts {
   writePort(offset: number, _size: number, value: number): void {
     switch (offset) {
       case PORT.CONSOLE:
-        this.#line.push(value & 0xff);
+        // As the kernel's console on tty0 does it: the terminal is raw.
+        this.#line.push(...(value === 0x0a ? [0x0d, 0x0a] : [value & 0xff]));
         if (value === 0x0a || this.#line.length >= 256) this.#flush();
         break;
       case PORT.PANIC_TEXT:

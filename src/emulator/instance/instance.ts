@@ -88,7 +88,10 @@ export class Instance {
       onEarlyOutput: (bytes) => this.#options.output(bytes),
       onState: (state) => this.#onPower(state),
     });
-    const management = new ManagementDevice(machine, (name) => void this.#onKernelUp(name, management));
+    const management = new ManagementDevice(machine, {
+      onHello: (name) => void this.#onKernelUp(name, management),
+      onNotify: (data) => this.#notifier.tell({ type: 'user', data }),
+    });
     machine.plug(management.device);
     this.#consoles = new Consoles(machine, commandLine, this.#log.report);
     this.#disks.plugAll(machine);

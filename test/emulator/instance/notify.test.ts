@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Notification, notifications } from '../../../src/lib/mconsole/index.ts';
-import { spawnOurUml } from '../../support/our-uml.ts';
+import { spawnOurUml, startOurUml } from '../../support/our-uml.ts';
 import { temporaryDirectory } from '../../support/run.ts';
 
 // An instance without a root file system: it comes up, panics, and is gone within a second or two.
@@ -28,4 +28,21 @@ test('nobody need listen: the log says so, in the words of UML', async () => {
   const { signal, stdout } = await uml.child.exit();
   expect(signal).toBe('SIGABRT');
   expect(stdout).toContain('mconsole_notify - sendto failed, errno = 2');
+});
+
+test('it hears what a program in the guest writes to /proc/mconsole', async () => {
+  const path = join(temporaryDirectory(), 'notify');
+  const heard = notifications(path);
+  try {
+    const first = heard.next();
+    const uml = await startOurUml({ args: [`mconsole=notify:${path}`] });
+    expect((await first).value).toEqual({ type: 'socket', path: uml.socket });
+    await uml.command('echo -n from the guest > /proc/mconsole');
+    const { value } = await heard.next();
+    expect(value).toEqual({ type: 'user', data: expect.anything() });
+    expect(value?.type === 'user' && Buffer.from(value.data).toString()).toBe('from the guest');
+    await uml.powerOff();
+  } finally {
+    await heard.return?.();
+  }
 });

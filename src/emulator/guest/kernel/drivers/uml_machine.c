@@ -10,6 +10,7 @@
 #include <linux/panic_notifier.h>
 #include <linux/string.h>
 #include <linux/uml_machine.h>
+#include <asm/cpufeature.h>
 #include <asm/reboot.h>
 
 #include "uml_ports.h"
@@ -87,6 +88,11 @@ void __init uml_machine_init(void)
 		return;
 
 	present = true;
+	/*
+	 * The TSC follows the host's clock.  Without this the PIT is to watch over it, which
+	 * is late whenever the host is busy, and condemns it.
+	 */
+	setup_force_cpu_cap(X86_FEATURE_TSC_RELIABLE);
 	machine_ops.halt = uml_halt;
 	machine_ops.power_off = uml_power_off;
 	machine_ops.restart = uml_restart;
