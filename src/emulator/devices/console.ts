@@ -90,7 +90,7 @@ export class ConsoleDevice {
       queue.push(chain, 0);
       this.#handlers.onOutput(port, bytes.subarray(0, length));
     }
-    this.device.notify(queue);
+    // No interrupt: the kernel's driver for console ports looks for the buffer itself, and has it already.
   }
 
   #fill(port: number): void {
