@@ -43,6 +43,10 @@ function install(directory: string | undefined): number {
     return 2;
   }
   const target = basename(process.execPath) === 'node' ? resolve(process.argv[1] ?? '') : process.execPath;
+  if (target.endsWith('.ts')) {
+    process.stderr.write('uml: --install needs a built program: npm run build, then dist/bin/uml --install DIR\n');
+    return 2;
+  }
   mkdirSync(directory, { recursive: true });
   for (const { name } of tools) {
     const link = join(directory, name);

@@ -1,8 +1,8 @@
-import { closeSync, existsSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { tools } from '../src/tools.ts';
-import { runTool, spawnTool, temporaryDirectory } from './support/run.ts';
+import { root, runProgram, runTool, spawnTool, temporaryDirectory } from './support/run.ts';
 
 describe('uml', () => {
   test('--list prints each tool on a line', async () => {
@@ -35,15 +35,16 @@ describe('uml', () => {
     });
   });
 
-  test('--install makes a link a tool and says so', async () => {
+  test('--install from the sources makes no links, which could not be run', async () => {
     const directory = join(temporaryDirectory(), 'bin');
-    for (const _twice of [1, 2]) {
-      const { status, stdout } = await runTool('--install', [directory]);
-      expect(status).toBe(0);
-      expect(stdout).toBe(tools.map(({ name }) => `${join(directory, name)}\n`).join(''));
-    }
-    expect(readdirSync(directory).sort()).toEqual(tools.map(({ name }) => name).sort());
-    for (const name of readdirSync(directory)) expect(existsSync(readlinkSync(join(directory, name)))).toBe(true);
+    const { status, stdout, stderr } = await runProgram(process.execPath, [
+      join(root, 'src/main.ts'),
+      '--install',
+      directory,
+    ]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toBe('uml: --install needs a built program: npm run build, then dist/bin/uml --install DIR\n');
+    expect(existsSync(directory)).toBe(false);
   });
 
   test('--install without a directory is an error', async () => {

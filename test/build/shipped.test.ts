@@ -79,7 +79,8 @@ describe('the single binary', () => {
 
   test('--install links to the binary itself, and the links work', async () => {
     const directory = temporaryDirectory();
-    const outcome = await runProgram(binary, ['--install', directory], bare);
+    await runProgram(binary, ['--install', directory], bare);
+    const outcome = await runProgram(binary, ['--install', directory], bare); // again, over the first
     expect(outcome.stdout).toBe(names.map((name) => `${join(directory, name)}\n`).join(''));
     for (const name of names) expect(realpathSync(join(directory, name))).toBe(binary);
     expect((await runProgram(join(directory, 'uml_moo'), [], bare)).status).toBe(1);
@@ -96,6 +97,13 @@ describe('the form that npm installs', () => {
     const outcome = await runProgram(machineNode(), [link], { cwd: '/' });
     const fromSource = await runTool('uml_moo', []);
     expect(renamed(outcome, link)).toEqual(fromSource);
+  });
+
+  test('--install links to the bundle, and the links work', async () => {
+    const directory = join(temporaryDirectory(), 'bin');
+    const outcome = await runProgram(machineNode(), [bundle, '--install', directory]);
+    expect(outcome.stdout).toBe(names.map((name) => `${join(directory, name)}\n`).join(''));
+    expect((await runProgram(join(directory, 'uml_moo'), [])).status).toBe(1);
   });
 
   test('runs by itself, with the Node of the PATH', async () => {
