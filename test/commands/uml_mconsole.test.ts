@@ -272,6 +272,25 @@ describe('--notify', () => {
     await tool.kill();
   });
 
+  it('removes the socket when the reader of its output has gone', async () => {
+    const socket = `${home}/notify`;
+    const main = new URL('../../src/main.ts', import.meta.url).pathname;
+    const tool = [process.execPath, '--import', import.meta.resolve('tsx'), main, 'uml_mconsole', '--notify', socket];
+    const pipe = spawnProgram('sh', ['-c', '{ "$@"; echo "status $?" >&2; } | head -1', 'sh', ...tool], here());
+    await told(socket, { type: 'hang' });
+    await pipe.waitFor('hang\n');
+    while (pipe.stderr === '') {
+      try {
+        notify(socket, { type: 'hang' });
+      } catch {
+        // it has just gone
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(await pipe.exit()).toMatchObject({ stdout: 'hang\n', stderr: 'status 141\n' });
+    expect(existsSync(socket)).toBe(false);
+  });
+
   it('leaves a file that is in its place alone', async () => {
     writeFileSync(`${home}/file`, 'precious');
     expect(await run(['--notify', 'file'])).toMatchObject({

@@ -8,7 +8,9 @@ import { endedBySignals } from './signals.ts';
 /** Prints the notifications that come to a socket, and runs a program for each, one after the other, until a signal. */
 export async function follow({ notifySocket = '', json, words }: Arguments): Promise<number> {
   await endedBySignals(async (signal) => {
-    for await (const notification of notifications(notifySocket, { signal })) {
+    const heard = notifications(notifySocket, { signal });
+    process.once('exit', () => void heard.return?.()); // the socket goes, too, when a reader of the output has gone
+    for await (const notification of heard) {
       const text = textOf(notification);
       const line = json ? JSON.stringify({ type: notification.type, text }) : printable(notification.type, text);
       process.stdout.write(`${line}\n`);

@@ -212,4 +212,10 @@ describe('the C client', () => {
     expect(await ask('nonsense')).toEqual([1, 'ERR Unknown command\n']);
     expect(await ask('halt')).toEqual([0, 'OK \n']);
   });
+
+  it('is served with fifteen others at once, long answers and short ones', async () => {
+    const several = Array.from({ length: 16 }, (_, i) => (i % 4 === 0 ? ask('long') : ask('config', `ubd${i}`)));
+    const expected = several.map((_, i) => [0, i % 4 === 0 ? `OK ${LONG}\n` : `OK [ubd${i}]\n`]);
+    expect(await Promise.all(several)).toEqual(expected);
+  });
 });
