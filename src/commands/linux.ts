@@ -43,16 +43,12 @@ function tell(what: Exclude<CommandLine['action'], 'boot'>): number {
 
 async function boot(commandLine: CommandLine): Promise<number> {
   process.on('exit', restoreTerminals);
-  const instance = await Instance.start({
-    commandLine,
-    environment: process.env,
-    output,
-    complain,
-  });
-  const terminate = () => instance.terminate();
+  const starting = Instance.start({ commandLine, environment: process.env, output, complain });
+  const terminate = () => void starting.then((instance) => instance.terminate()).catch(() => {});
   process.on('SIGINT', terminate);
   process.on('SIGTERM', terminate);
   process.on('SIGHUP', () => {}); // as UML: closing the terminal does not end the instance
+  const instance = await starting;
   return leave(await instance.ended, commandLine);
 }
 
