@@ -17,15 +17,17 @@ static int __init console_line(char *rest)
 	return *rest == '=' || (*rest >= '0' && *rest <= '9');
 }
 
+#define TAKE(word, name) __setup_param(word, taken_##name, taken, 0)
+
 __setup("con", console_line);
-__setup("ssl", taken);
-__setup("ubd", taken);
-__setup("udb", taken);
-__setup("eth", taken);
-__setup("vec", taken);
-__setup("uml_dir=", taken);
-__setup("mconsole=", taken);
-__setup("hostfs=", taken);
-__setup("fake_ide", taken);
-__setup("noreboot", taken);
-__setup("nosysemu", taken);
+TAKE("ssl", ssl);
+TAKE("ubd", ubd);
+TAKE("udb", udb);
+TAKE("eth", eth);
+TAKE("vec", vec);
+TAKE("uml_dir=", uml_dir);
+TAKE("mconsole=", mconsole);
+TAKE("hostfs=", hostfs);
+TAKE("fake_ide", fake_ide);
+TAKE("noreboot", noreboot);
+TAKE("nosysemu", nosysemu);
