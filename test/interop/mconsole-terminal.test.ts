@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type MconsoleServer, serveMconsole } from '../../src/lib/mconsole/index.ts';
 import { temporaryDirectory } from '../support/run.ts';
@@ -23,6 +23,7 @@ beforeAll(() => {
         return reply.ok(asked ? '' : `<${word}>`);
       },
       halt: () => void heard.push('halt'),
+      log: (_, reply) => reply.ok(),
       sysrq() {
         heard.push('sysrq');
         return new Promise(() => {});
@@ -121,3 +122,30 @@ it('commands, devices, instances and files are completed', async () => {
   await terminal.waitFor(/Switched to 'the-other-one'\r\n.*\(the-other-one\) /s);
   other.close();
 });
+
+it('a session looks as it does with the C client', async () => {
+  mkdirSync(`${home}/.uml/debian`, { recursive: true });
+  symlinkSync(`${directory}/mconsole`, `${home}/.uml/debian/mconsole`);
+  const typed = ['version', 'config ubdb', 'switch debian', 'frobnicate', 'mconsole-version', 'help', 'log hi', 'quit'];
+  const [file, [...ours]] = toolOnTerminal();
+  const screens: string[] = [];
+  for (const [program, args] of [
+    [file, [...ours.slice(0, -1), 'debian']] as const,
+    ['uml_mconsole', ['debian']] as const,
+  ]) {
+    await using terminal = onTerminal(program, args, { HOME: home });
+    for (const [index, line] of typed.entries()) {
+      await terminal.waitFor(new RegExp(`(\\(debian\\) .*){${index + 1}}$`, 's'));
+      terminal.type(`${line}\r`);
+    }
+    expect(await terminal.exit()).toEqual({ status: 0, signal: null });
+    screens.push(plain(terminal.screen));
+  }
+  expect(screens[0]).toBe(screens[1]);
+});
+
+/** What is to be read on the screen, without what moves the cursor. */
+function plain(screen: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is taken away
+  return screen.replace(/\x1b\[[?\d;]*[a-zA-Z]/g, '').replaceAll('\r', '');
+}
