@@ -4,6 +4,8 @@ import {
   closeSync,
   constants,
   existsSync,
+  fchmodSync,
+  fchownSync,
   fdatasyncSync,
   fsyncSync,
   ftruncateSync,
@@ -11,6 +13,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  type Stats,
 } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -106,7 +109,7 @@ function fill(file: HeldFile, header: CowHeader, report: Report): void {
 }
 
 /** Gives a finished file its name, never replacing another. */
-function publish(temporary: string, name: string): void {
+export function publish(temporary: string, name: string): void {
   try {
     linkSync(temporary, name);
   } catch (error) {
@@ -131,6 +134,17 @@ export function syncDirectory(directory: string): void {
   });
 }
 
-function alreadyThere(): OsError {
+/** What open(2) would have said of a file that is in the way. */
+export function alreadyThere(): OsError {
   return new OsError('open', osConstants.errno.EEXIST);
+}
+
+/** Gives a new file the owner and mode of the one whose place it takes: the C tools write into that. */
+export function keepOwner(fd: number, { uid, gid, mode }: Stats): void {
+  try {
+    fchownSync(fd, uid, gid);
+  } catch {
+    // only root can give files away
+  }
+  fchmodSync(fd, mode & 0o7777);
 }

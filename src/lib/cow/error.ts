@@ -9,7 +9,9 @@ import { type ErrorDetails, errorMessage } from './texts.ts';
  * `truncated` the file ends before what its header or bitmap promises; `no-bitmap-room` an old layout can't record its
  * last sectors; `size-mismatch`, `mtime-mismatch` the backing file is not the one that the header describes;
  * `name-too-long` a backing file's name does not fit; `same-file` two roles for one file; `target-small` a device is
- * smaller than the image; `read-only`, `closed`, `out-of-range` a wrong use of a disk.
+ * smaller than the image; `target-size` an image has another size than its backing file; `cow-backing` a backing file is a
+ * COW file itself; `merge-begun` an in-place merge is to be finished first; `unproven` nothing shows that a backing file is
+ * the right one; `not-movable` a backing file is no regular file; `read-only`, `closed`, `out-of-range` a wrong use of a disk.
  */
 export type CowErrorCode =
   | 'system'
@@ -26,6 +28,11 @@ export type CowErrorCode =
   | 'name-too-long'
   | 'same-file'
   | 'target-small'
+  | 'target-size'
+  | 'cow-backing'
+  | 'merge-begun'
+  | 'unproven'
+  | 'not-movable'
   | 'read-only'
   | 'closed'
   | 'out-of-range';

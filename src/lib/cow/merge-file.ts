@@ -1,18 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import {
-  constants,
-  fchmodSync,
-  fchownSync,
-  ftruncateSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  statSync,
-} from 'node:fs';
+import { constants, ftruncateSync, openSync, realpathSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { syncDirectory } from './create.ts';
+import { keepOwner, syncDirectory } from './create.ts';
 import { about, CowError } from './error.ts';
 import { nonZeroExtents } from './extents.ts';
 import { hold, holdCreated, identify } from './held.ts';
@@ -82,16 +71,6 @@ async function mergeToNewFile(source: MergeSource, options: MergeToFileOptions, 
     file.close();
     rmSync(temporary, { force: true });
   }
-}
-
-/** The C tool writes into the existing file, so its owner and mode stay. */
-function keepOwner(fd: number, { uid, gid, mode }: Stats): void {
-  try {
-    fchownSync(fd, uid, gid);
-  } catch {
-    // only root can give files away
-  }
-  fchmodSync(fd, mode & 0o7777);
 }
 
 async function mergeToDevice(source: MergeSource, options: MergeToFileOptions): Promise<void> {

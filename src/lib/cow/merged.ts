@@ -13,7 +13,11 @@ export class MergedReader {
   readonly #sectorSize: number;
   #scratch: Uint8Array | undefined;
 
-  constructor(cow: Pick<HeldFile, 'read'>, backing: Pick<HeldFile, 'read'>, header: CowHeader) {
+  constructor(
+    cow: Pick<HeldFile, 'read'>,
+    backing: Pick<HeldFile, 'read'>,
+    header: Pick<CowHeader, 'dataOffset' | 'sectorSize'>,
+  ) {
     this.#cow = cow;
     this.#backing = backing;
     this.#dataOffset = header.dataOffset;

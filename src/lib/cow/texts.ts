@@ -36,6 +36,16 @@ export function errorMessage(code: CowErrorCode, path: string, d: ErrorDetails):
       return `"${path}" is the same file as the ${d.role} "${d.other}"`;
     case 'target-small':
       return `"${path}" has room for ${d.actual} bytes, the image needs ${d.expected}`;
+    case 'target-size':
+      return `"${path}" has ${d.actual} bytes, its backing file "${d.other}" ${d.expected}`;
+    case 'cow-backing':
+      return `"${path}" is a COW file: UML would take it as it is for an image`;
+    case 'merge-begun':
+      return `a merge of "${path}" into its backing file was begun: uml_moo -d finishes it`;
+    case 'unproven':
+      return `nothing shows that "${path}" is the right backing file: ${d.reason}`;
+    case 'not-movable':
+      return `"${path}" is a link or a device: only a file can be moved`;
     case 'read-only':
       return `"${path}" is open read-only`;
     case 'closed':

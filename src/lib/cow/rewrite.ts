@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto';
+import {
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describeBacking } from './backing.ts';
+import { Bitmap } from './bitmap.ts';
+import { alreadyThere, keepOwner, publish, syncDirectory } from './create.ts';
+import { differingExtents } from './diff.ts';
+import { about, CowError, systemError } from './error.ts';
+import { nonZeroExtents } from './extents.ts';
+import { ALIGNMENT, type CowHeader, encodeHeader, HEADER_BYTES, hasMagic, layOut, SECTOR } from './header.ts';
+import { type HeldFile, hold, holdCreated, identify } from './held.ts';
+import { compareImages, Image, openImage, type Watch } from './image.ts';
+import { openSource } from './source.ts';
+
+/** Sectors come into a COW file by whole pages, as from UML. */
+const GROUP = 4096;
+
+export interface ConvertOptions extends Watch {
+  /** A plain image, or a COW file of whatever backing file. */
+  image: string;
+  /** What the new COW file goes over: a plain image or block device of the same size. */
+  backing: string;
+  /** The COW file to make. */
+  cow: string;
+  /** An existing file of that name gives way to it when it is complete. */
+  replace?: true;
+}
+
+/**
+ * Makes a V3 COW file that holds what an image has different from a backing file. It appears under its name complete and
+ * durable, or not at all.
+ * @throws CowError `size-mismatch`, `same-file`, `cow-backing`, `system` (EEXIST without `replace`), `locked`
+ */
+export async function convertToCow({ image: name, backing, cow, replace, ...watch }: ConvertOptions): Promise<void> {
+  const { header } = describeBacking(backing, () => {});
+  const input = await openImage({ cow: name });
+  try {
+    const base = hold(header.backing, 'read', 'read');
+    try {
+      if (hasMagic(base.readNow(HEADER_BYTES, 0))) throw new CowError('cow-backing', backing);
+      if (input.image.size !== header.size) {
+        throw new CowError('target-size', name, { expected: header.size, actual: input.image.size, other: backing });
+      }
+      refuseInputs(cow, [name, 'image', backing, 'backing file']);
+      if (existsSync(cow)) {
+        if (!replace) throw systemError(alreadyThere(), cow);
+        hold(cow, 'write', 'write').close(); // a directory, a file in use: not to be replaced
+      }
+      await writeDifferences(cow, header, { image: input.image, base: Image.ofFile(base) }, watch, (temporary) =>
+        replace ? renameSync(temporary, cow) : publish(temporary, cow),
+      );
+    } finally {
+      base.close();
+    }
+  } finally {
+    input.close();
+  }
+}
+
+function refuseInputs(
+  output: string,
+  [image, imageRole, backing, backingRole]: [string, string, string, string],
+): void {
+  if (!existsSync(output)) return;
+  const { key } = identify(output);
+  if (identify(image).key === key) throw new CowError('same-file', output, { role: imageRole, other: image });
+  if (identify(backing).key === key) throw new CowError('same-file', output, { role: backingRole, other: backing });
+}
+
+/** What a COW file took up on its disk before and after, in bytes. */
+export interface CompactResult {
+  readonly before: number;
+  readonly after: number;
+}
+
+/**
+ * Writes a COW file anew, as V3: without sectors that are as in the backing file, without what lies unused in it, with
+ * holes for zeros. The new file takes the old one's place, owner and mode when it is complete and durable.
+ * @throws CowError `locked` while it is in use; `merge-begun`
+ */
+export async function compactCow({ cow: name, ...watch }: Watch & { cow: string }): Promise<CompactResult> {
+  const source = await openSource({ cow: name }, 'read', 'write');
+  try {
+    if (source.mark) throw new CowError('merge-begun', name);
+    const { size, mtime, backing } = source.header;
+    const header = layOut({ layout: 'v3', backing, mtime, size, sectorSize: SECTOR, alignment: ALIGNMENT });
+    const before = about(name, () => fstatSync(source.cow.fd));
+    const images = { image: Image.ofSource(source), base: Image.ofFile(source.backing) };
+    const target = about(name, () => realpathSync(name));
+    const after = await writeDifferences(
+      target,
+      header,
+      images,
+      watch,
+      (temporary) => renameSync(temporary, target),
+      before,
+    );
+    return { before: before.blocks * 512, after: after.blocks * 512 };
+  } finally {
+    source.close();
+  }
+}
+
+/** Makes the new file beside the target and, when it is on the disk, gives it its name. */
+async function writeDifferences(
+  target: string,
+  header: CowHeader,
+  { image, base }: { image: Image; base: Image },
+  watch: Watch,
+  give: (temporary: string) => void,
+  like?: Stats,
+): Promise<Stats> {
+  const temporary = join(dirname(target), `.uml-${randomBytes(6).toString('hex')}`);
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+  const fd = about(target, () => openSync(temporary, flags, 0o644));
+  const file = holdCreated(fd, target, 'write');
+  try {
+    if (like) keepOwner(fd, like);
+    about(target, () => ftruncateSync(fd, header.dataOffset + header.size));
+    await file.write(encodeHeader(header), 0);
+    await compareImages(image, base, watch, async (chunk, wanted, present) => {
+      const bitmap = new Bitmap(new Uint8Array(Math.ceil(chunk.length / SECTOR / 8)));
+      for (const { start, end } of differingExtents(wanted, present, GROUP)) {
+        await writeData(file, wanted.subarray(start, end), header.dataOffset + chunk.offset + start);
+        bitmap.set(start / SECTOR, Math.ceil(end / SECTOR));
+      }
+      await file.write(bitmap.bits, header.bitmapOffset + chunk.offset / SECTOR / 8);
+    });
+    await file.syncWithTimes();
+    watch.signal?.throwIfAborted();
+    about(target, () => give(temporary));
+    syncDirectory(dirname(target));
+    return about(target, () => fstatSync(fd));
+  } finally {
+    file.close();
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** All but blocks of zeros: the new file is a hole there. */
+async function writeData(file: HeldFile, bytes: Buffer, position: number): Promise<void> {
+  for (const { start, end } of nonZeroExtents(bytes)) await file.write(bytes.subarray(start, end), position + start);
+}
