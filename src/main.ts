@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { hasCode } from './lib/os/index.ts';
-import { findTool, type ToolEntry, tools } from './tools.ts';
+import { findTool, linkNames, type ToolEntry, tools } from './tools.ts';
 
 /**
  * Which tool, by the name that the program was invoked under, else by the first argument. argv[1] is that name in the
@@ -10,7 +10,7 @@ import { findTool, type ToolEntry, tools } from './tools.ts';
 function pick(argv: readonly string[]): { tool: ToolEntry | undefined; name: string; args: readonly string[] } {
   const invoked = argv[1] ?? '';
   const self = basename(invoked).replace(/^-/, '');
-  const byName = tools.find((tool) => tool.name === self);
+  const byName = linkNames.includes(self) ? findTool(self) : undefined;
   if (byName) return { tool: byName, name: invoked, args: argv.slice(2) };
   const word = argv[2] ?? '';
   const tool = findTool(word);
@@ -48,7 +48,7 @@ function install(directory: string | undefined): number {
     return 2;
   }
   mkdirSync(directory, { recursive: true });
-  for (const { name } of tools) {
+  for (const name of linkNames) {
     const link = join(directory, name);
     rmSync(link, { force: true });
     symlinkSync(target, link);

@@ -14,11 +14,20 @@ export interface ToolEntry {
   /** Short names, accepted as the first argument of `uml` only. */
   aliases: readonly string[];
   summary: string;
+  /** There is no program of this name: it is reached as `uml NAME` only, and gets no link. */
+  unlinked?: true;
   load: () => Promise<Tool>;
 }
 
 /** Every tool of the binary, each loaded only when it is the one asked for. */
 export const tools: readonly ToolEntry[] = [
+  {
+    name: 'cow',
+    aliases: [],
+    summary: 'look into COW files and change them',
+    unlinked: true,
+    load: () => import('./commands/cow.ts'),
+  },
   {
     name: 'linux',
     aliases: [],
@@ -50,6 +59,9 @@ export const tools: readonly ToolEntry[] = [
     load: () => import('./commands/uml_switch.ts'),
   },
 ];
+
+/** The names that a link of makes the program a tool. */
+export const linkNames: readonly string[] = tools.filter(({ unlinked }) => !unlinked).map(({ name }) => name);
 
 /** The tool of this name or alias. */
 export function findTool(name: string): ToolEntry | undefined {

@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { findGuestKernel } from '../../src/emulator/guest/index.ts';
-import { tools } from '../../src/tools.ts';
+import { linkNames, tools } from '../../src/tools.ts';
 import { buildBinary } from './binary.ts';
 import { bundleLibraries, bundleProgram, bundleWorkers } from './bundle.ts';
 import { dist, packageFile, root } from './paths.ts';
@@ -12,7 +12,7 @@ const program = await bundleProgram();
 await bundleLibraries();
 const assets = { ...(await bundleWorkers()), ...copyAssets() };
 const made = await buildBinary(program.binary, assets);
-for (const { name } of tools) link(name);
+for (const name of linkNames) link(name);
 
 const binary = join(dist, 'bin/uml');
 const size = (statSync(binary).size / 2 ** 20).toFixed(0);

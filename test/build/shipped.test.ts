@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, syml
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { connectDaemon } from '../../src/lib/switch/index.ts';
-import { tools } from '../../src/tools.ts';
+import { linkNames, tools } from '../../src/tools.ts';
 import { machineNode } from '../support/machine-node.ts';
 import { type Outcome, root, runProgram, runTool, spawnProgram, temporaryDirectory } from '../support/run.ts';
 
@@ -30,20 +30,22 @@ describe('package.json', () => {
   };
 
   test('names every tool, and only the tools', () => {
-    expect(manifest.bin).toEqual(Object.fromEntries(['uml', ...names].map((name) => [name, 'dist/uml.cjs'])));
+    expect(manifest.bin).toEqual(Object.fromEntries(['uml', ...linkNames].map((name) => [name, 'dist/uml.cjs'])));
   });
 
   test('names every manual page, and every tool has one', () => {
     const pages = readdirSync(join(root, 'man'));
     expect(manifest.man).toEqual(pages.sort().map((page) => `man/${page}`));
-    expect(pages.map((page) => page.replace(/\.\d$/, ''))).toEqual(expect.arrayContaining(['uml', ...names]));
+    expect(pages.map((page) => page.replace(/\.\d$/, ''))).toEqual(
+      expect.arrayContaining(['uml', 'uml-cow', ...linkNames]),
+    );
   });
 });
 
 describe('the single binary', () => {
   test('has a link a tool beside it', () => {
     const links = readdirSync(bin).filter((name) => name !== 'uml' && !name.startsWith('.'));
-    expect(links.sort()).toEqual([...names].sort());
+    expect(links.sort()).toEqual([...linkNames].sort());
     for (const name of links) expect(readlinkSync(join(bin, name))).toBe('uml');
   });
 
@@ -81,8 +83,8 @@ describe('the single binary', () => {
     const directory = temporaryDirectory();
     await runProgram(binary, ['--install', directory], bare);
     const outcome = await runProgram(binary, ['--install', directory], bare); // again, over the first
-    expect(outcome.stdout).toBe(names.map((name) => `${join(directory, name)}\n`).join(''));
-    for (const name of names) expect(realpathSync(join(directory, name))).toBe(binary);
+    expect(outcome.stdout).toBe(linkNames.map((name) => `${join(directory, name)}\n`).join(''));
+    for (const name of linkNames) expect(realpathSync(join(directory, name))).toBe(binary);
     expect((await runProgram(join(directory, 'uml_moo'), [], bare)).status).toBe(1);
   });
 });
