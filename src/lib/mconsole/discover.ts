@@ -99,8 +99,11 @@ export async function waitFor(name: string, options: WaitOptions = {}): Promise<
       const server = await attempt(announcement.path ?? name, { ...place, timeout: Math.min(PATIENCE, left), signal });
       if (server) return server;
       await new Promise<void>((resolve) => {
-        announcement.arrived = resolve;
-        setTimeout(resolve, Math.min(ATTEMPT_INTERVAL, left));
+        const timer = setTimeout(resolve, Math.min(ATTEMPT_INTERVAL, left));
+        announcement.arrived = () => {
+          clearTimeout(timer);
+          resolve();
+        };
       });
     }
   } finally {
