@@ -1,14 +1,25 @@
 import { constants } from 'node:os';
-import { CowError, type MergeOptions, type MergeStep, mergeInPlace, mergeToFile } from '../lib/cow/index.ts';
+import {
+  CowError,
+  type MergeOptions,
+  type MergePlan,
+  type MergeStep,
+  mergeInPlace,
+  mergeToFile,
+  planMerge,
+} from '../lib/cow/index.ts';
+import { type ProgressBar, progressBar } from './progress.ts';
 
 interface Words {
   cow: string;
   /** Undefined for an in-place merge. */
   output?: string;
   backing?: string;
-  ignoreMtime?: true;
-  progress?: true;
+  ours: ReadonlySet<string>;
 }
+
+/** Our own words, which the C tool does not have; they may stand anywhere. */
+const OURS = ['--progress', '--json', '--dry-run', '--ignore-mtime', '--force'];
 
 /** uml_moo: merges a COW file with its backing file (spec 7.1). */
 export async function main(args: readonly string[], name: string): Promise<number> {
@@ -26,7 +37,9 @@ export async function main(args: readonly string[], name: string): Promise<numbe
   } catch (error) {
     if (stop.signal.aborted) return endBySignal(words, name, stop.signal.reason as NodeJS.Signals);
     if (!(error instanceof CowError)) throw error;
-    process.stderr.write(`${errorLine(error)}\n`);
+    const line = errorLine(error);
+    if (words.ours.has('--json')) printJson({ error: { code: error.code, message: line } });
+    process.stderr.write(`${line}\n${process.stderr.isTTY ? advice(error) : ''}`);
     return 1;
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
@@ -37,51 +50,82 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The C tool takes `-d` before `-b` only; the usage, and the book, have it the other way round: both are taken. */
 function parse(args: readonly string[]): Words | undefined {
-  const rest = args.filter((word) => word !== '--progress' && word !== '--ignore-mtime');
-  const options: Omit<Words, 'cow'> = {
-    ...(args.includes('--progress') && { progress: true }),
-    ...(args.includes('--ignore-mtime') && { ignoreMtime: true }),
-  };
+  const rest = args.filter((word) => !OURS.includes(word));
+  let backing: string | undefined;
   let inPlace = false;
   for (;;) {
     if (rest[0] === '-d' && !inPlace) {
       inPlace = true;
       rest.shift();
-    } else if (rest[0] === '-b' && options.backing === undefined && rest[1] !== undefined) {
-      options.backing = rest[1];
+    } else if (rest[0] === '-b' && backing === undefined && rest[1] !== undefined) {
+      backing = rest[1];
       rest.splice(0, 2);
     } else break;
   }
-  const names = options.backing === undefined ? rest : [...rest, options.backing];
+  const names = backing === undefined ? rest : [...rest, backing];
   // a name with a dash is a mistyped option; ./-name names such a file
   if (rest.length !== (inPlace ? 1 : 2) || names.some((word) => word.startsWith('-'))) return undefined;
   const [cow = '', output] = rest;
-  return { ...options, cow, ...(output !== undefined && { output }) };
+  const ours = new Set(args.filter((word) => OURS.includes(word)));
+  return { cow, ours, ...(output !== undefined && { output }), ...(backing !== undefined && { backing }) };
 }
 
-async function merge(words: Words, name: string, signal: AbortSignal): Promise<void> {
-  const { output, progress, ...files } = words;
+async function merge({ ours, output, ...files }: Words, name: string, signal: AbortSignal): Promise<void> {
+  const messages: string[] = [];
+  const isJson = ours.has('--json');
+  const meter = progressMeter(ours.has('--progress'));
   const options: MergeOptions = {
     ...files,
+    ...((ours.has('--ignore-mtime') || ours.has('--force')) && { ignoreMtime: true }),
     signal,
-    report: (message) => void process.stdout.write(`${message}\n`),
-    ...(progress && { progress: progressMeter() }),
+    report: (message) => void (isJson ? messages.push(message) : process.stdout.write(`${message}\n`)),
+    progress: meter.update,
   };
-  if (output !== undefined) return mergeToFile({ ...options, output });
-  const { rebased } = await mergeInPlace(options);
-  if (progress && rebased) process.stderr.write(`${name}: "${files.cow}" is now empty, over the merged backing file\n`);
+  const isDry = ours.has('--dry-run');
+  const needsPlan = isDry || isJson;
+  const plan = needsPlan ? await planMerge({ ...options, ...(output !== undefined && { output }) }) : undefined;
+  let rebased = false;
+  if (!isDry) {
+    if (plan) messages.length = 0; // the merge says them again
+    try {
+      if (output === undefined) ({ rebased } = await mergeInPlace(options));
+      else await mergeToFile({ ...options, output });
+    } finally {
+      meter.end();
+    }
+  }
+  if (plan && isJson) {
+    const { rebases, ...rest } = plan;
+    const outcome = { cowEmptied: isDry ? rebases : rebased, dryRun: isDry, messages };
+    printJson({ cow: files.cow, output: output ?? plan.backing, ...rest, ...outcome });
+  } else if (plan) process.stdout.write(planText(files.cow, output, plan));
+  if (ours.has('--progress') && rebased) {
+    process.stderr.write(`${name}: "${files.cow}" is now empty, over the merged backing file\n`);
+  }
 }
 
-/** Shows how far it is on stderr: in place on a terminal, else a line for each tenth. */
-function progressMeter(): (done: number, total: number) => void {
-  const { isTTY } = process.stderr;
-  let shown = -1;
-  return (done, total) => {
+function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function planText(cow: string, output: string | undefined, plan: MergePlan): string {
+  const target = output === undefined ? `be written into "${plan.backing}"` : `go into "${output}", ${plan.size} bytes`;
+  const after = plan.rebases ? `; "${cow}" would then be empty, over the merged backing file` : '';
+  const again = plan.resumes ? ', finishing a merge that was interrupted' : '';
+  return `${plan.dirty} bytes of "${cow}" would ${target}${again}${after}\n`;
+}
+
+/** Shows how far it is on stderr: a bar on a terminal, else, if it is asked for, a line for each tenth. */
+function progressMeter(isAsked: boolean): ProgressBar {
+  if (process.stderr.isTTY) return isAsked ? progressBar(0) : progressBar();
+  let shown = isAsked ? -1 : 100;
+  const update: ProgressBar['update'] = (done, total) => {
     const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
-    if (percent <= shown || (!isTTY && Math.floor(percent / 10) <= Math.floor(shown / 10))) return;
+    if (percent <= shown || Math.floor(percent / 10) <= Math.floor(shown / 10)) return;
     shown = percent;
-    process.stderr.write(isTTY ? `\r${percent} %${percent === 100 ? '\n' : ''}` : `${percent} %\n`);
+    process.stderr.write(`${percent} %\n`);
   };
+  return { update, end: () => {} };
 }
 
 /** Ends as a program does that leaves the signal alone, when all is cleaned up. */
@@ -89,6 +133,17 @@ function endBySignal(words: Words, name: string, signal: NodeJS.Signals): number
   if (words.output === undefined) process.stderr.write(`${name}: interrupted; run it again to finish the merge\n`);
   process.kill(process.pid, signal);
   return 128 + constants.signals[signal];
+}
+
+/** What helps a person at a terminal; a script gets what the C tool says, and no more. */
+function advice(error: CowError): string {
+  if (error.code !== 'mtime-mismatch') return '';
+  const quoted = `'${error.path.replaceAll("'", "'\\''")}'`;
+  return (
+    'If it is the right file, and its content has not changed since, give it back its time:\n' +
+    `\ttouch --date=@${error.details.expected} ${quoted}\n` +
+    'or add --force.\n'
+  );
 }
 
 const LABELS: Record<MergeStep, string> = {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openDisk } from '../../src/lib/cow/index.ts';
 import { MTIME, makeCow, makeImage } from '../lib/cow/images.ts';
-import { runTool, spawnTool, temporaryDirectory } from '../support/run.ts';
+import { root, runTool, spawnTool, temporaryDirectory } from '../support/run.ts';
+import { onTerminal } from '../support/terminal.ts';
 
 let cwd: string;
 let merged: Buffer;
@@ -144,6 +145,58 @@ describe('errors', () => {
   });
 });
 
+describe('what the C tool does not have', () => {
+  test('--dry-run says what would be done, and does nothing', async () => {
+    const before = ['dc', 'disk'].map((name) => readFileSync(join(cwd, name)));
+    const disk = join(cwd, 'disk');
+    expect(await moo('--dry-run', 'dc', 'out')).toEqual({
+      ...silent,
+      stdout: '2560 bytes of "dc" would go into "out", 1048576 bytes\n',
+    });
+    expect(await moo('--dry-run', '-d', 'dc')).toEqual({
+      ...silent,
+      stdout: `2560 bytes of "dc" would be written into "${disk}"; "dc" would then be empty, over the merged backing file\n`,
+    });
+    expect(await moo('--dry-run', 'dc', 'disk')).toMatchObject({ status: 1, stdout: '' });
+    expect(await moo('--dry-run', 'dc', 'nodir/out')).toEqual(failure('Output file open: No such file or directory\n'));
+    expect(['dc', 'disk'].map((name, i) => readFileSync(join(cwd, name)).equals(before[i]!))).toEqual([true, true]);
+    expect(readdirSync(cwd).sort()).toEqual(['dc', 'disk']);
+  });
+
+  test('--json tells the outcome and errors', async () => {
+    const common = { cow: 'dc', backing: join(cwd, 'disk'), size: 1 << 20, dirty: 2560, resumes: false, messages: [] };
+    const dry = await moo('--json', '--dry-run', 'dc', 'out');
+    expect(JSON.parse(dry.stdout)).toEqual({ ...common, output: 'out', cowEmptied: false, dryRun: true });
+    const inPlace = await moo('--json', '-d', 'dc');
+    expect(JSON.parse(inPlace.stdout)).toEqual({
+      ...common,
+      output: join(cwd, 'disk'),
+      cowEmptied: true,
+      dryRun: false,
+    });
+    expect(isMerged('disk')).toBe(true);
+    const wrong = await moo('--json', 'nosuch', 'out');
+    expect(wrong).toMatchObject({ status: 1, stderr: 'COW file open: No such file or directory\n' });
+    expect(JSON.parse(wrong.stdout)).toEqual({
+      error: { code: 'system', message: 'COW file open: No such file or directory' },
+    });
+  });
+
+  test('--force takes a backing file of another time; on a terminal the error says how to mend it', async () => {
+    utimesSync(join(cwd, 'disk'), 1795448254, 1795448254);
+    const program = onTerminal(
+      process.execPath,
+      ['--import', 'tsx', join(root, 'src/main.ts'), 'uml_moo', join(cwd, 'dc'), join(cwd, 'out')],
+      {},
+    );
+    await using session = program;
+    expect(await session.exit()).toMatchObject({ status: 1 });
+    expect(session.screen).toContain(`touch --date=@1130814229 '${join(cwd, 'disk')}'\r\nor add --force.\r\n`);
+    expect(await moo('--force', 'dc', 'out')).toEqual(silent);
+    expect(isMerged('out')).toBe(true);
+  });
+});
+
 describe('a long merge', () => {
   let big: string;
   beforeAll(() => {
@@ -178,5 +231,22 @@ describe('a long merge', () => {
     const again = await start('-d', 'dc').exit();
     expect(again).toMatchObject({ status: 0, stdout: '' });
     expect(readFileSync(join(big, 'disk')).equals(readFileSync(join(big, 'out')))).toBe(true);
+  });
+
+  test('on a terminal a bar shows how far it is, and goes when it is done', async () => {
+    const words = [
+      '--import',
+      'tsx',
+      join(root, 'src/main.ts'),
+      'uml_moo',
+      '--progress',
+      join(big, 'dc'),
+      join(big, 'out'),
+    ];
+    await using session = onTerminal(process.execPath, words, {});
+    expect(await session.exit()).toMatchObject({ status: 0 });
+    const wiped = '\r\x1b[K';
+    expect(session.screen.endsWith(wiped)).toBe(true);
+    expect(session.screen.slice(0, -wiped.length)).toMatch(/^(\r\[#* *\] +\d+ %)+$/);
   });
 });

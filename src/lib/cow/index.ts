@@ -20,6 +20,7 @@ export type { MergeOptions } from './merge.ts';
 export { type MergeToFileOptions, mergeToFile } from './merge-file.ts';
 export { type InPlaceResult, mergeInPlace } from './merge-in-place.ts';
 export { type DiskSpec, openDisk } from './open.ts';
+export { type MergePlan, planMerge } from './plan.ts';
 export { moveBacking, type RebaseOptions, rebaseCow, restoreTime } from './rebase.ts';
 export { type CompactResult, type ConvertOptions, compactCow, convertToCow } from './rewrite.ts';
 export type { MergeStep, SourceOptions } from './source.ts';

@@ -31,7 +31,7 @@ export async function mergeToFile(options: MergeToFileOptions): Promise<void> {
 }
 
 /** What is there already under the output's name. */
-function checkOutput(output: string, source: MergeSource): Stats | undefined {
+export function checkOutput(output: string, source: MergeSource): Stats | undefined {
   const existing = about(output, () => statSync(output, { throwIfNoEntry: false }));
   if (!existing) return undefined;
   const { key } = identify(output);

@@ -38,7 +38,8 @@ export async function mergeInPlace(options: MergeOptions): Promise<InPlaceResult
   }
 }
 
-async function openWritable(options: MergeOptions): Promise<{ source: MergeSource; isCowWritable: boolean }> {
+/** Opens what an in-place merge works on; a COW file that can't be written can be merged all the same. */
+export async function openWritable(options: MergeOptions): Promise<{ source: MergeSource; isCowWritable: boolean }> {
   try {
     return { source: await openSource(options, 'write', 'write'), isCowWritable: true };
   } catch (error) {
@@ -109,7 +110,8 @@ function setNewTime(backing: HeldFile, old: readonly number[]): number {
   });
 }
 
-function isSameFile(name: Buffer, key: string): boolean {
+/** Whether a name in a header means this file. */
+export function isSameFile(name: Buffer, key: string): boolean {
   try {
     return identify(name).key === key;
   } catch {
