@@ -103,6 +103,8 @@ describe('what makes and changes images', () => {
       failed('uml cow: dc: File exists; --force replaces a file where that is possible\n'),
     );
     expect(existsSync(at('fresh'))).toBe(false);
+    expect((await cow('create', 'upper', 'dc')).stderr).toContain('"dc" is a COW file');
+    expect(existsSync(at('upper'))).toBe(false);
     expect(await cow('create', 'third', 'disk', '--size', '1M')).toMatchObject({ status: 1 });
     expect(readFileSync(at('disk')).equals(model)).toBe(true);
   });

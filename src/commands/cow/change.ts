@@ -1,9 +1,11 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import {
   CowError,
   compactCow,
   convertToCow,
   createCow,
+  inspectImage,
   mergeToFile,
   moveBacking,
   rebaseCow,
@@ -32,6 +34,7 @@ function say(line: string): void {
 /** `create`: an empty COW file, and its backing file if a size is given. */
 export function create({ cow, backing, size, force }: Request<'create'>): number {
   if (size !== undefined) createBacking(backing, size);
+  else if (inspectImage(backing).cow) throw new CowError('cow-backing', backing);
   try {
     createCow({ cow, backing, ...(force && { replace: true }) });
   } catch (error) {
@@ -69,7 +72,7 @@ export async function convert({ image, output, backing, force }: Request<'conver
 }
 
 function alreadyThere(path: string): CowError {
-  const error = new OsError('open', 17);
+  const error = new OsError('open', constants.errno.EEXIST);
   return new CowError('system', path, { text: errorText(error) }, error);
 }
 

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { CowError } from '../../lib/cow/index.ts';
 
 /** The exit statuses of `uml cow`, as its manual page has them. */
@@ -22,11 +23,9 @@ export function report(error: unknown): number {
 function advice({ code, errno }: CowError): string {
   if (code === 'mtime-mismatch') return '; if it is the right file unchanged, `uml cow rebase --touch` mends the time';
   if (code === 'unproven') return '; --force takes it all the same';
-  if (code === 'system' && errno === EEXIST) return '; --force replaces a file where that is possible';
+  if (code === 'system' && errno === constants.errno.EEXIST) return '; --force replaces a file where that is possible';
   return '';
 }
-
-const EEXIST = 17;
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   linkSync,
   readdirSync,
@@ -108,14 +109,17 @@ describe('into a new file', () => {
     expect((await content(cow)).equals(merged)).toBe(true);
   });
 
-  test('replaces an existing file when it is complete, keeping its mode', async () => {
+  test('replaces an existing file when it is complete, keeping its mode and owner', async () => {
     const merged = makePair(64, (i) => i < 9);
     writeFileSync(out, 'old');
     chmodSync(out, 0o600);
+    const isRoot = process.getuid?.() === 0; // only root can give files away
+    if (isRoot) chownSync(out, 1234, 5678);
     symlinkSync('out', join(d, 'link'));
     await mergeToFile({ cow, output: join(d, 'link') });
     expect(readFileSync(out).equals(merged)).toBe(true);
     expect(statSync(out).mode & 0o777).toBe(0o600);
+    if (isRoot) expect(statSync(out)).toMatchObject({ uid: 1234, gid: 5678 });
   });
 
   test('stopped half way leaves an existing output as it was', async () => {
