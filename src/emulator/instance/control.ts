@@ -14,8 +14,6 @@ export interface ControlOptions {
   management: ManagementDevice;
   disks: Disks;
   consoles: Consoles;
-  /** What the guest kernel called itself when it came up. */
-  name: KernelName;
 }
 
 /** The instance's management console: what each command does and answers (spec 3). */
@@ -23,11 +21,14 @@ export class Control {
   readonly #options: ControlOptions;
   #server: MconsoleServer | undefined;
   #stopped = false;
+  /** What the guest kernel called itself when it was last asked. */
+  #name: KernelName;
   /** Requests to the guest that are under way: a stopped machine runs for them. */
   #waiting = 0;
 
-  constructor(options: ControlOptions) {
+  constructor(options: ControlOptions, name: KernelName) {
     this.#options = options;
+    this.#name = name;
   }
 
   /** Serves the console on a socket. @throws OsError, MconsoleError */
@@ -58,12 +59,13 @@ export class Control {
   }
 
   async #version(reply: Reply): Promise<void> {
-    const { management, name } = this.#options;
-    // A stopped guest need not run just to say its name.
-    const { system, node, release, version, machine } = this.#stopped
-      ? name
-      : kernelName(await management.request('version'));
+    if (!this.#stopped) await this.#learnName(); // a stopped guest does not run just to say it
+    const { system, node, release, version, machine } = this.#name;
     await reply.ok(`${system} ${node} ${release} ${version} ${machine}`);
+  }
+
+  async #learnName(): Promise<void> {
+    this.#name = kernelName(await this.#options.management.request('version'));
   }
 
   async #afterReply(reply: Reply, operation: 'halt' | 'reboot' | 'cad'): Promise<void> {
@@ -74,6 +76,7 @@ export class Control {
   async #stop(reply: Reply): Promise<void> {
     if (this.#stopped) return reply.error('Already stopped');
     this.#stopped = true;
+    await this.#learnName();
     await this.#options.machine.stop();
     await reply.ok('stopped');
   }

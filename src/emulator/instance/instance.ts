@@ -89,7 +89,7 @@ export class Instance {
       onState: (state) => this.#onPower(state),
     });
     const management = new ManagementDevice(machine, {
-      onHello: (name) => void this.#onKernelUp(name, management),
+      onHello: (name) => this.#onKernelUp(name, management),
       onNotify: (data) => this.#notifier.tell({ type: 'user', data }),
     });
     machine.plug(management.device);
@@ -139,16 +139,10 @@ export class Instance {
     throw new StartError('amd64-root', `can't boot '${file}': ${problem.message}`);
   }
 
-  async #onKernelUp(name: KernelName, management: ManagementDevice): Promise<void> {
+  #onKernelUp(name: KernelName, management: ManagementDevice): void {
     this.#log.connect(management);
-    const machine = this.#machine as Machine;
-    this.#control = new Control({
-      machine,
-      management,
-      disks: this.#disks,
-      consoles: this.#consoles as Consoles,
-      name,
-    });
+    const [machine, consoles] = [this.#machine as Machine, this.#consoles as Consoles];
+    this.#control = new Control({ machine, management, disks: this.#disks, consoles }, name);
     try {
       this.#control.listen(this.#umid.socketPath);
       this.#notifier.tell({ type: 'socket', path: this.#umid.socketPath });

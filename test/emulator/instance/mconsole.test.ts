@@ -50,7 +50,7 @@ describe('a running instance', () => {
       expect(seen(await ask(client, 'go'))).toEqual({ stdout: 'ERR Not stopped\n', status: 1 });
       expect(seen(await ask(client, 'stop'))).toEqual({ stdout: 'OK stopped\n', status: 0 });
       expect(seen(await ask(client, 'stop'))).toEqual({ stdout: 'ERR Already stopped\n', status: 1 });
-      expect((await ask(client, 'version')).stdout).toMatch(/^OK Linux /);
+      expect((await ask(client, 'version')).stdout).toMatch(/^OK Linux usermode /);
       expect(seen(await ask(client, 'go'))).toEqual({ stdout: 'OK \n', status: 0 });
       expect(await uml.command('echo going')).toBe('going\n');
     });
