@@ -99,9 +99,7 @@ describe('what makes and changes images', () => {
     expect(await cow('create', 'second', 'back', '--size', '8G')).toEqual(printed(''));
     expect(statSync(at('back'))).toMatchObject({ size: 8 * 2 ** 30, blocks: 0 });
     expect((await cow('diff', 'second', 'back')).status).toBe(0);
-    expect(await cow('create', 'dc', 'fresh', '--size', '1M')).toEqual(
-      failed('uml cow: dc: File exists; --force replaces a file where that is possible\n'),
-    );
+    expect(await cow('create', 'dc', 'fresh', '--size', '1M')).toEqual(failed('uml cow: dc: File exists\n'));
     expect(existsSync(at('fresh'))).toBe(false);
     expect((await cow('create', 'upper', 'dc')).stderr).toContain('"dc" is a COW file');
     expect(existsSync(at('upper'))).toBe(false);
@@ -113,9 +111,7 @@ describe('what makes and changes images', () => {
     expect(await cow('convert', 'dc', 'raw')).toEqual(printed(''));
     expect(await cow('convert', 'raw', 'again', '-b', 'disk')).toEqual(printed(''));
     expect((await cow('diff', 'dc', 'again')).status).toBe(0);
-    expect((await cow('convert', 'dc', 'raw')).stderr).toBe(
-      'uml cow: raw: File exists; --force replaces a file where that is possible\n',
-    );
+    expect((await cow('convert', 'dc', 'raw')).stderr).toBe('uml cow: raw: File exists\n');
     expect((await cow('convert', 'dc', 'disk', '--force')).stderr).toContain('is the same file as the backing file');
     expect(await cow('convert', 'dc', 'raw', '-f')).toEqual(printed(''));
     chmodSync(at('dc'), 0o600);

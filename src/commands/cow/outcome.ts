@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { CowError } from '../../lib/cow/index.ts';
 
 /** The exit statuses of `uml cow`, as its manual page has them. */
@@ -20,10 +19,9 @@ export function report(error: unknown): number {
   return error.code === 'locked' ? STATUS.inUse : STATUS.failure;
 }
 
-function advice({ code, errno }: CowError): string {
+function advice({ code }: CowError): string {
   if (code === 'mtime-mismatch') return '; if it is the right file unchanged, `uml cow rebase --touch` mends the time';
   if (code === 'unproven') return '; --force takes it all the same';
-  if (code === 'system' && errno === constants.errno.EEXIST) return '; --force replaces a file where that is possible';
   return '';
 }
 

@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   type Stats,
+  statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeBacking } from './backing.ts';
@@ -52,13 +53,13 @@ export async function convertToCow({ image: name, backing, cow, replace, ...watc
         throw new CowError('target-size', name, { expected: header.size, actual: input.image.size, other: backing });
       }
       refuseInputs(cow, [name, 'image', backing, 'backing file']);
-      if (existsSync(cow)) {
-        if (!replace) throw systemError(alreadyThere(), cow);
-        hold(cow, 'write', 'write').close(); // a directory, a file in use: not to be replaced
-      }
-      await writeDifferences(cow, header, { image: input.image, base: Image.ofFile(base) }, watch, (temporary) =>
-        replace ? renameSync(temporary, cow) : publish(temporary, cow),
-      );
+      const existing = about(cow, () => statSync(cow, { throwIfNoEntry: false }));
+      if (existing && !replace) throw systemError(alreadyThere(), cow);
+      if (existing) hold(cow, 'write', 'write').close(); // a directory, a file in use: not to be replaced
+      const target = existing ? about(cow, () => realpathSync(cow)) : cow;
+      const images = { image: input.image, base: Image.ofFile(base) };
+      const give = (temporary: string) => (existing ? renameSync(temporary, target) : publish(temporary, target));
+      await writeDifferences(target, header, images, watch, give, existing);
     } finally {
       base.close();
     }

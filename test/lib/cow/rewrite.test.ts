@@ -145,7 +145,9 @@ describe('convertToCow', () => {
     await expect(attempt('cow', 'image', 'cow', true)).rejects.toMatchObject({ code: 'same-file' });
     await expect(attempt('cow', 'image', 'image', true)).rejects.toMatchObject({ code: 'same-file' });
     await expect(attempt('image', 'cow', 'new')).rejects.toMatchObject({ code: 'cow-backing' });
+    chmodSync(at('small'), 0o600);
     await attempt('image', 'image', 'small', true);
+    expect(statSync(at('small')).mode & 0o777).toBe(0o600);
     expect((await merged(at('small'))).equals(model)).toBe(true);
     expect(readFileSync(cow).equals(before)).toBe(true);
     expect(readFileSync(image).equals(model)).toBe(true);
