@@ -13,7 +13,17 @@ import {
   writeSync,
 } from 'node:fs';
 import { constants as osConstants } from 'node:os';
-import { blockDeviceSize, errnoOf, hasCode, lockFile, OsError, readCached, reserve, unlockFile } from '../os/index.ts';
+import {
+  blockDeviceSize,
+  errnoOf,
+  hasCode,
+  lockFile,
+  OsError,
+  punchHole,
+  readCached,
+  reserve,
+  unlockFile,
+} from '../os/index.ts';
 import { about, CowError, systemError } from './error.ts';
 
 const { EACCES, EISDIR, EROFS } = osConstants.errno;
@@ -190,6 +200,15 @@ export class HeldFile {
       reserve(this.fd, position, length);
     } catch (error) {
       if (!hasCode(error, 'EOPNOTSUPP', 'ENOSYS')) throw systemError(error, this.path);
+    }
+  }
+
+  /** Gives a range's space back to the file system, as a favour where it can take it; then it reads as zeros. */
+  punch(position: number, length: number): void {
+    try {
+      punchHole(this.fd, position, length);
+    } catch (error) {
+      if (!hasCode(error, 'EOPNOTSUPP', 'ENOSYS', 'ENODEV', 'EPERM')) throw systemError(error, this.path);
     }
   }
 

@@ -13,7 +13,7 @@ import { MergedReader } from './merged.ts';
 const GROUP = 4096;
 
 /** What an overlay does with its two files. */
-export type OverlayFile = Pick<HeldFile, 'path' | 'read' | 'write' | 'reserve' | 'sync' | 'close'>;
+export type OverlayFile = Pick<HeldFile, 'path' | 'read' | 'write' | 'reserve' | 'punch' | 'sync' | 'close'>;
 
 /**
  * A disk that is a COW file over a backing file: sectors that were written are read from the COW file, the others from
@@ -133,9 +133,23 @@ export class OverlayDisk implements Disk {
     }
   }
 
-  /** Nothing: a cleared bit would bring the backing file's old content back, a zeroed sector saves little. */
+  /**
+   * Makes holes of what the COW file holds; the bits stay, since cleared ones would bring the backing file's old content
+   * back. What it does not hold has no space to give.
+   */
   async trim(offset: number, length: number): Promise<void> {
     this.#check(offset, length);
+    if (this.readOnly) throw new CowError('read-only', this.#cow.path);
+    if (length === 0) return;
+    await this.#pending.write(offset, length, async () => {
+      const end = (offset + length) / SECTOR;
+      const { bits } = this.#bitmap;
+      for (let from = offset / SECTOR, to: number; from < end; from = to) {
+        to = runEnd(bits, from, end);
+        if (hasBit(bits, from)) this.#cow.punch(this.#header.dataOffset + from * SECTOR, (to - from) * SECTOR);
+      }
+    });
+    this.#flusher.wrote(length);
   }
 
   async close(): Promise<void> {

@@ -229,6 +229,25 @@ describe('a COW file over a backing file', () => {
     await disk.close();
     await expect(disk.read(0, Buffer.alloc(512))).rejects.toMatchObject({ code: 'closed' });
   });
+
+  test('gives the space of trimmed sectors back; they read as zeros, also later, and the others as before', async () => {
+    const model = makeImage(join(d, 'root'), 1 << 20);
+    const { disk } = await open({ file: join(d, 'cow'), backing: join(d, 'root') });
+    await disk.write(0, randomBytes(512 << 10));
+    await disk.flush();
+    const before = statSync(join(d, 'cow')).blocks;
+    await disk.trim(0, 768 << 10);
+    model.fill(0, 0, 512 << 10); // behind it lies what the COW file does not hold
+    expect((await readAll(disk)).equals(model)).toBe(true);
+    await disk.write(4096, Buffer.alloc(512, 'x'));
+    model.fill('x', 4096, 4608);
+    await disk.close();
+    expect(statSync(join(d, 'cow')).blocks).toBeLessThan(before / 2);
+    const again = (await open({ file: join(d, 'cow'), readOnly: true })).disk;
+    expect((await readAll(again)).equals(model)).toBe(true);
+    await expect(again.trim(0, 512)).rejects.toMatchObject({ code: 'read-only' });
+    await again.close();
+  });
 });
 
 describe('the backing file', () => {

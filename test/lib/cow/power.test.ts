@@ -45,6 +45,8 @@ class VolatileFile implements OverlayFile {
 
   reserve(): void {}
 
+  punch(): void {}
+
   close(): void {}
 
   /** What is on the disk if the power fails now. */
@@ -71,6 +73,7 @@ test('a power failure at any moment loses no flushed write and never shows what 
     read: async (into: Uint8Array) => void into.fill(1),
     write: fail,
     reserve: fail,
+    punch: fail,
     sync: fail,
     close() {},
   };
