@@ -1,5 +1,5 @@
 // uml_moo on images of 1 GiB: into a new file and in place, over sparse and full backing files.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import {
   closeSync,
@@ -9,6 +9,7 @@ import {
   ftruncateSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmSync,
   truncateSync,
   utimesSync,
@@ -43,6 +44,7 @@ export async function run(print: (line: string) => void): Promise<void> {
         await compare(print, newFile(directory), { rounds: ROUNDS });
         print(`${backing} backing file, ${percent} % dirty, in place`);
         await compare(print, inPlace(directory, backing), { rounds: ROUNDS });
+        print(`peak memory of ours, into a new file: ${Math.round((await peakMemory(directory)) / 2 ** 20)} MiB`);
       }
     }
   } finally {
@@ -113,6 +115,21 @@ function inPlace(directory: string, kind: 'sparse' | 'full'): Contender[] {
     contender('C, then sync', '/usr/bin/uml_moo', true),
     contender('ours', binary),
   ];
+}
+
+/** Bytes of memory that a merge into a new file needs at its peak, by the kernel's own count. */
+async function peakMemory(directory: string): Promise<number> {
+  utimesSync(join(directory, 'image'), MTIME, MTIME);
+  const child = spawn(binary, ['cow', 'out'], { cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] });
+  let peak = 0;
+  const timer = setInterval(() => {
+    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+    peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024);
+  }, 5);
+  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`uml_moo ended with status ${code}`);
+  return peak;
 }
 
 function syncFile(path: string): void {
