@@ -104,7 +104,7 @@ describe('the form that npm installs', () => {
   test('--install links to the bundle, and the links work', async () => {
     const directory = join(temporaryDirectory(), 'bin');
     const outcome = await runProgram(machineNode(), [bundle, '--install', directory]);
-    expect(outcome.stdout).toBe(names.map((name) => `${join(directory, name)}\n`).join(''));
+    expect(outcome.stdout).toBe(linkNames.map((name) => `${join(directory, name)}\n`).join(''));
     expect((await runProgram(join(directory, 'uml_moo'), [])).status).toBe(1);
   });
 
