@@ -7,17 +7,14 @@ import { endedBySignals } from './mconsole/signals.ts';
 /** `uml cow`: looks into COW files and changes them. */
 export async function main(words: readonly string[]): Promise<number> {
   const request = await parseRequest(words);
-  return endedBySignals(async (signal) => {
-    try {
-      return await carryOut(request, signal);
-    } catch (error) {
-      if (signal.aborted) return STATUS.failure; // the process ends by the signal
-      return report(error);
-    }
-  });
+  try {
+    return await carryOut(request);
+  } catch (error) {
+    return report(error);
+  }
 }
 
-async function carryOut(request: AnyRequest, signal: AbortSignal): Promise<number> {
+async function carryOut(request: AnyRequest): Promise<number> {
   switch (request.what) {
     case 'help':
       process.stdout.write(`${request.text}\n`);
@@ -32,14 +29,26 @@ async function carryOut(request: AnyRequest, signal: AbortSignal): Promise<numbe
     case 'check':
       return check(request.cow, request);
     case 'diff':
-      return diff(request.first, request.second, { json: request.json, signal });
+      return stoppable((signal) => diff(request.first, request.second, { json: request.json, signal }));
     case 'create':
       return create(request);
     case 'convert':
-      return convert(request, signal);
+      return stoppable((signal) => convert(request, signal));
     case 'compact':
-      return compact(request, signal);
+      return stoppable((signal) => compact(request, signal));
     case 'rebase':
-      return rebase(request, signal);
+      return stoppable((signal) => rebase(request, signal));
   }
+}
+
+/** Runs work that has something to clean up when a signal comes, by which the process then ends. The rest just ends. */
+function stoppable(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+  return endedBySignals(async (signal) => {
+    try {
+      return await work(signal);
+    } catch (error) {
+      if (signal.aborted) return STATUS.failure;
+      throw error;
+    }
+  });
 }

@@ -99,7 +99,7 @@ async function merge({ ours, output, ...files }: Words, name: string, signal: Ab
     const outcome = { cowEmptied: isDry ? rebases : rebased, dryRun: isDry, messages };
     printJson({ cow: files.cow, output: output ?? plan.backing, ...rest, ...outcome });
   } else if (plan) process.stdout.write(planText(files.cow, output, plan));
-  if (ours.has('--progress') && rebased) {
+  if (rebased && (ours.has('--progress') || process.stderr.isTTY)) {
     process.stderr.write(`${name}: "${files.cow}" is now empty, over the merged backing file\n`);
   }
 }

@@ -195,6 +195,13 @@ describe('what the C tool does not have', () => {
     expect(await moo('--force', 'dc', 'out')).toEqual(silent);
     expect(isMerged('out')).toBe(true);
   });
+
+  test('on a terminal it says what became of the COW file', async () => {
+    const words = ['--import', 'tsx', join(root, 'src/main.ts'), 'uml_moo', '-d', join(cwd, 'dc')];
+    await using session = onTerminal(process.execPath, words, {});
+    expect(await session.exit()).toMatchObject({ status: 0 });
+    expect(session.screen).toBe(`uml_moo: "${join(cwd, 'dc')}" is now empty, over the merged backing file\r\n`);
+  });
 });
 
 describe('a long merge', () => {

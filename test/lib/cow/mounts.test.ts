@@ -3,8 +3,17 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createCow, mergeInPlace, openDisk } from '../../../src/lib/cow/index.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import {
+  compactCow,
+  convertToCow,
+  createCow,
+  diffImages,
+  mergeInPlace,
+  moveBacking,
+  openDisk,
+  rebaseCow,
+} from '../../../src/lib/cow/index.ts';
 import { temporaryDirectory } from '../../support/run.ts';
 import { makeImage } from './images.ts';
 
@@ -47,6 +56,26 @@ test('a block device is a disk, and a backing file', async () => {
 
   expect(await mergeInPlace({ cow })).toEqual({ merged: true, rebased: true });
   expect(readFileSync(device).equals(model)).toBe(true);
+});
+
+test('a block device as the backing file of a conversion, of compaction and of a rebase', async () => {
+  const model = makeImage(join(d, 'image'), 1 << 20);
+  const device = attach(join(d, 'image'));
+  const [raw, cow] = [join(d, 'raw'), join(d, 'cow')];
+  const wanted = Buffer.from(model);
+  wanted.fill('x', 8192, 9000);
+  writeFileSync(raw, wanted);
+  await convertToCow({ image: raw, backing: device, cow });
+  const onDifference = vi.fn();
+  expect(await diffImages(cow, raw, { onDifference })).toBe(0);
+  expect(await diffImages(cow, device, { onDifference })).toBe(1024);
+  await compactCow({ cow });
+  await expect(moveBacking({ cow, to: join(d, 'moved') })).rejects.toMatchObject({ code: 'not-movable' });
+  writeFileSync(join(d, 'copy'), model);
+  expect(await rebaseCow({ cow, backing: join(d, 'copy') })).toBe(0);
+  expect(await rebaseCow({ cow, backing: device })).toBe(0);
+  expect(await diffImages(cow, raw, { onDifference })).toBe(0);
+  expect(onDifference.mock.calls).toEqual([[8192, 1024]]);
 });
 
 test('what can not be written is opened read-only', async () => {
