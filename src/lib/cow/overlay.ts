@@ -10,7 +10,7 @@ import { MergedReader } from './merged.ts';
  * Sectors come into the COW file by whole groups. UML's driver (6.1, do_io() of ubd_kern.c) misreads what follows a page
  * that lies partly in each file, if one request reads on past it; its own writes are mostly whole pages.
  */
-const GROUP = 4096;
+export const GROUP = 4096;
 
 /** What an overlay does with its two files. */
 export type OverlayFile = Pick<HeldFile, 'path' | 'read' | 'write' | 'reserve' | 'punch' | 'sync' | 'close'>;

@@ -22,11 +22,8 @@ import { type CowHeader, encodeHeader, HEADER_BYTES, hasMagic, parseHeader, SECT
 import { type HeldFile, hold, holdCreated } from './held.ts';
 import { compareImages, Image, type Watch } from './image.ts';
 import { parseMark } from './journal.ts';
-import { OverlayDisk, readBitmap } from './overlay.ts';
+import { GROUP, OverlayDisk, readBitmap } from './overlay.ts';
 import { openSource } from './source.ts';
-
-/** Sectors come into a COW file by whole pages, as from UML. */
-const GROUP = 4096;
 
 /** A COW file held for writing, its header checked. */
 interface HeldCow {

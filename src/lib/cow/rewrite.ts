@@ -21,10 +21,8 @@ import { nonZeroExtents } from './extents.ts';
 import { ALIGNMENT, type CowHeader, encodeHeader, HEADER_BYTES, hasMagic, layOut, SECTOR } from './header.ts';
 import { type HeldFile, hold, holdCreated, identify } from './held.ts';
 import { compareImages, Image, openImage, type Watch } from './image.ts';
+import { GROUP } from './overlay.ts';
 import { openSource } from './source.ts';
-
-/** Sectors come into a COW file by whole pages, as from UML. */
-const GROUP = 4096;
 
 export interface ConvertOptions extends Watch {
   /** A plain image, or a COW file of whatever backing file. */
@@ -52,7 +50,7 @@ export async function convertToCow({ image: name, backing, cow, replace, ...watc
       if (input.image.size !== header.size) {
         throw new CowError('target-size', name, { expected: header.size, actual: input.image.size, other: backing });
       }
-      refuseInputs(cow, [name, 'image', backing, 'backing file']);
+      refuseInputs(cow, { image: name, 'backing file': backing });
       const existing = about(cow, () => statSync(cow, { throwIfNoEntry: false }));
       if (existing && !replace) throw systemError(alreadyThere(), cow);
       if (existing) hold(cow, 'write', 'write').close(); // a directory, a file in use: not to be replaced
@@ -68,14 +66,12 @@ export async function convertToCow({ image: name, backing, cow, replace, ...watc
   }
 }
 
-function refuseInputs(
-  output: string,
-  [image, imageRole, backing, backingRole]: [string, string, string, string],
-): void {
+function refuseInputs(output: string, inputs: Readonly<Record<string, string>>): void {
   if (!existsSync(output)) return;
   const { key } = identify(output);
-  if (identify(image).key === key) throw new CowError('same-file', output, { role: imageRole, other: image });
-  if (identify(backing).key === key) throw new CowError('same-file', output, { role: backingRole, other: backing });
+  for (const [role, other] of Object.entries(inputs)) {
+    if (identify(other).key === key) throw new CowError('same-file', output, { role, other });
+  }
 }
 
 /** What a COW file took up on its disk before and after, in bytes. */
