@@ -227,13 +227,16 @@ describe('a long merge', () => {
     },
   );
 
-  test('--progress says how far it is; in place, SIGKILL half way: running it again finishes', async () => {
+  test('--progress says how far it is; in place, SIGKILL half way: running it again finishes; little memory', async () => {
     const { stderr } = await start('dc', 'out').exit();
     expect(stderr).toMatch(/^(\d+ %\n)+$/);
     expect(stderr).toMatch(/100 %\n$/);
 
     const child = start('-d', 'dc');
     await child.waitFor(/[2-5]\d %/);
+    child.signal('SIGSTOP');
+    const memory = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]);
+    expect(memory).toBeLessThan(150 << 10);
     await child.kill('SIGKILL');
     const again = await start('-d', 'dc').exit();
     expect(again).toMatchObject({ status: 0, stdout: '' });
