@@ -3,6 +3,8 @@ import type { Child } from './child.ts';
 /** Boots and logins under load take their time; a guest that says nothing for so long is lost. */
 const BOOT_TIMEOUT = 120_000;
 const COMMAND_TIMEOUT = 120_000;
+/** ms */
+const ANSWER_AGAIN = 4000;
 
 /** A shell in a guest, reached through the console on its standard input and output. */
 export class GuestShell {
@@ -17,12 +19,19 @@ export class GuestShell {
   /** Waits for the login prompt and logs in as root. */
   async login(): Promise<void> {
     await this.#child.waitFor(/login: /, BOOT_TIMEOUT);
-    this.#child.write('root\n');
-    await this.#child.waitFor(/Password: /, BOOT_TIMEOUT);
-    this.#child.write('root\n');
-    await this.#child.waitFor(/UML# /, BOOT_TIMEOUT);
-    // What a person types would come back as an echo in the middle of the output.
-    await this.run('stty -echo; PS1=; dmesg -n 1');
+    // The program that asks for the password throws away what was typed before it listens, and shows its prompt a moment
+    // earlier. So the answer, which is the same to both questions, is given until there is a shell; to that it is nothing.
+    const answer = (): void => this.#child.write('root\n');
+    const again = setInterval(answer, ANSWER_AGAIN);
+    try {
+      answer();
+      await this.#child.waitFor(/Password: /, BOOT_TIMEOUT);
+      answer();
+      await this.#child.waitFor(/UML# /, BOOT_TIMEOUT);
+    } finally {
+      clearInterval(again);
+    }
+    await this.run('dmesg -n 1'); // kernel messages would come in the middle of a command's output
   }
 
   /**
