@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { styleText } from 'node:util';
+import chalk from 'chalk';
 import { root } from '../build/paths.ts';
 import { type Child, type Outcome, run, start } from '../support/child.ts';
 import { GuestShell } from '../support/guest-shell.ts';
@@ -28,7 +28,7 @@ export class Stage {
 
   /** Begins a step of the demo. */
   step(text: string): void {
-    console.log(`\n${styleText('bold', `${++this.#steps}. ${text}`)}`);
+    console.log(`\n${chalk.bold(`${++this.#steps}. ${text}`)}`);
   }
 
   /** Runs a command on the host. Its output must match, and its status be 0. */
@@ -62,7 +62,7 @@ export class Stage {
     }
     for (const { umid, child, shell } of guests) {
       await shell.login();
-      console.log(styleText('dim', `(${umid})`));
+      console.log(chalk.dim(`(${umid})`));
       shown(bootMessages(child.output));
     }
     return guests;
@@ -81,7 +81,7 @@ export class Stage {
   async ended({ umid, child }: Guest): Promise<void> {
     const { status, signal } = await child.exit();
     if (status !== 0) throw new Error(`${umid} ended with ${signal ?? `status ${status}`}:\n${child.output}`);
-    console.log(styleText('dim', `(${umid} has ended)`));
+    console.log(chalk.dim(`(${umid} has ended)`));
   }
 
   /** Takes everything away again. */
@@ -91,7 +91,7 @@ export class Stage {
   }
 
   #typed(prompt: string, command: string): void {
-    console.log(`${styleText('green', prompt)} ${command}`);
+    console.log(`${chalk.green(prompt)} ${command}`);
   }
 
   #start(command: string): Child {
