@@ -51,7 +51,7 @@ export async function run(print: (line: string) => void): Promise<void> {
     const pings = await server.shell.run('sleep 1; tail -n 3 /tmp/pings');
     print(/.*packet loss/.exec(pings)?.[0] ?? pings);
     for (const { shell } of guests) {
-      const complaints = await shell.run("dmesg | grep -iE 'error|warning|bug:|oops|hung|stall|call trace' || true");
+      const complaints = await shell.run("dmesg | grep -iE 'error|warning|bug:|oops|hung|stalls|call trace' || true");
       print(complaints === '' ? 'no complaint in the kernel log' : complaints);
     }
     for (const { child, shell } of guests) {

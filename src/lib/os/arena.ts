@@ -106,3 +106,8 @@ export function pollBatch(address: number, count: number, timeout: number): numb
 export function yieldCpu(): void {
   libc.sched_yield();
 }
+
+/** Lets this thread sleep. The kernel adds its timer slack, about 50 microseconds. */
+export function sleepMicroseconds(microseconds: number): void {
+  libc.usleep(microseconds);
+}

@@ -34,6 +34,7 @@ interface Libc {
   ptsname_r: Call<[number, Memory, number]>;
   tcgetattr: Call<[number, Memory]>;
   tcsetattr: Call<[number, number, Memory]>;
+  usleep: Call<[number]>;
   setsid: Call<[]>;
   sched_yield: Call<[]>;
   recvmmsg: Call<[number, number, number, number, number]>;
@@ -72,6 +73,7 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   ptsname_r: ['ptsname_r', 'int', ['int', 'void *', 'size_t']],
   tcgetattr: ['tcgetattr', 'int', ['int', 'void *']],
   tcsetattr: ['tcsetattr', 'int', ['int', 'int', 'void *']],
+  usleep: ['usleep', 'int', ['uint']],
   setsid: ['setsid', 'int', []],
   sched_yield: ['sched_yield', 'int', []],
   recvmmsg: ['recvmmsg', 'int', ['int', 'uint64', 'uint', 'int', 'uint64']],

@@ -25,8 +25,8 @@ import { watchRoom } from './room.ts';
 const ANSWER_MS = 10_000;
 /** How often a connection that found the switch's backlog full is tried again, in ms. */
 const RETRY_MS = 10;
-/** Frames held back while the switch's queue (11 by the kernel's default) is full. */
-const QUEUE_FRAMES = 256;
+/** Frames held back while the switch's queue (11 by the kernel's default) is full: as many as a guest's own queue has. */
+const QUEUE_FRAMES = 1024;
 /** Frames taken in one go, so that a flood leaves the event loop its turn. */
 const DRAIN_FRAMES = 256;
 /** More than any frame: a longer datagram would be cut here and is dropped. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { type Arena, sendBatch, yieldCpu } from '../os/index.ts';
+import { type Arena, sendBatch, sleepMicroseconds, yieldCpu } from '../os/index.ts';
 import { DatagramHeaders } from './datagram-headers.ts';
 import { MAX_PORTS } from './forwarder.ts';
 import type { PortNames } from './port-names.ts';
@@ -9,13 +9,21 @@ import type { Reporter } from './reporter.ts';
 const SEND_BATCH = 512;
 /** Frames for stuck ports that are kept until the others are sent; what comes then is lost. */
 const HELD_FRAMES = 256;
-/** How often a frame to a full queue is tried again, with a chance for its receiver to run in between. */
+/** How often a frame to a full queue is tried again at once, with a chance for its receiver to run in between. */
 const RETRIES = 20;
+/**
+ * Then it is waited for, so many microseconds at a time. A guest takes its frames in turns of about a millisecond, and
+ * later on a busy host; one that takes none for so many milliseconds is stuck.
+ */
+const PAUSE = 100;
+const PATIENCE = 25;
+/** The share of all time that may go into waiting for one port: a slow reader slows the others down, but no further. */
+const WAITING_SHARE = 0.6;
 const { EAGAIN } = constants.errno;
 
 /**
  * Sends frames to clients in batches. A receiver's queue is short (11 by the kernel's default), so a burst fills it
- * although its owner reads; what does not fit is tried again for a moment. A port that used up these attempts in vain
+ * although its owner reads; what does not fit is tried again for a moment. A port that used up this patience in vain
  * is stuck: from then on its frames go last and are tried once a batch, so that it delays nobody, until it takes one.
  */
 export class DaemonSender {
@@ -32,6 +40,9 @@ export class DaemonSender {
   /** The flush in which a stuck port last refused a frame. */
   readonly #refused = new Float64Array(MAX_PORTS);
   #flushes = 0;
+  /** Milliseconds of waiting that a port has used up of its share, and when that was reckoned. */
+  readonly #waited = new Float64Array(MAX_PORTS);
+  readonly #reckoned = new Float64Array(MAX_PORTS);
 
   /** `anyFrame` is the offset of any frame. */
   constructor(fd: number, memory: Arena, names: PortNames, anyFrame: number, reporter: Reporter) {
@@ -47,6 +58,7 @@ export class DaemonSender {
 
   remove(port: number): void {
     this.#stuck[port] = 0;
+    this.#waited[port] = 0;
   }
 
   /** Accepts a frame, whose bytes stay in place until `flush`. */
@@ -93,10 +105,32 @@ export class DaemonSender {
         if (result > 0) return result;
         errno = -result;
       }
+      if (errno === EAGAIN) {
+        const result = this.#wait(index, port);
+        if (result > 0) return result;
+        errno = -result;
+      }
       if (errno === EAGAIN) this.#stuck[port] = 1;
     }
     this.#reporter.lost(port, 'client', errno);
     return 1;
+  }
+
+  /** Tries the frame at `index` for as long as its port may be waited for. The result of the last attempt. */
+  #wait(index: number, port: number): number {
+    const began = performance.now();
+    const recovered = (began - this.#reckoned[port]!) * WAITING_SHARE;
+    const used = Math.max(0, this.#waited[port]! - recovered);
+    const end = began + PATIENCE - used;
+    let result = -EAGAIN;
+    let now = began;
+    for (; result === -EAGAIN && now < end; now = performance.now()) {
+      sleepMicroseconds(PAUSE);
+      result = this.#sendFrom(index);
+    }
+    this.#waited[port] = used + now - began;
+    this.#reckoned[port] = began;
+    return result;
   }
 
   #hold(port: number, offset: number, length: number): void {
