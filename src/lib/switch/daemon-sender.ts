@@ -17,8 +17,12 @@ const RETRIES = 20;
  */
 const PAUSE = 100;
 const PATIENCE = 25;
-/** The share of all time that may go into waiting for one port: a slow reader slows the others down, but no further. */
+/**
+ * The share of all time that may go into waiting for one port, and how many milliseconds it may be in advance: a slow
+ * reader slows the others down, but no further.
+ */
 const WAITING_SHARE = 0.6;
+const ADVANCE = 200;
 const { EAGAIN } = constants.errno;
 
 /**
@@ -40,7 +44,7 @@ export class DaemonSender {
   /** The flush in which a stuck port last refused a frame. */
   readonly #refused = new Float64Array(MAX_PORTS);
   #flushes = 0;
-  /** Milliseconds of waiting that a port has used up of its share, and when that was reckoned. */
+  /** Milliseconds of waiting that a port has had in advance of its share, and when that was reckoned. */
   readonly #waited = new Float64Array(MAX_PORTS);
   readonly #reckoned = new Float64Array(MAX_PORTS);
 
@@ -121,7 +125,7 @@ export class DaemonSender {
     const began = performance.now();
     const recovered = (began - this.#reckoned[port]!) * WAITING_SHARE;
     const used = Math.max(0, this.#waited[port]! - recovered);
-    const end = began + PATIENCE - used;
+    const end = began + Math.min(PATIENCE, ADVANCE - used);
     let result = -EAGAIN;
     let now = began;
     for (; result === -EAGAIN && now < end; now = performance.now()) {
