@@ -63,7 +63,6 @@ export class VirtioDevice implements PciFunction {
   #driverFeatures = [0, 0];
   #queueSelect = 0;
   #interruptStatus = 0;
-  #generation = 0;
 
   constructor(machine: Machine, devfn: number, kind: VirtioType, handlers: VirtioHandlers) {
     this.name = kind.name;
@@ -100,20 +99,9 @@ export class VirtioDevice implements PciFunction {
     return (this.#status & STATUS_DRIVER_OK) !== 0;
   }
 
-  /** Whether the driver accepted a feature bit (0 to 31). */
-  accepted(feature: number): boolean {
-    return ((this.#driverFeatures[0] ?? 0) & (1 << feature)) !== 0;
-  }
-
   /** Tells the driver that requests of this queue were pushed back. */
   notify(queue: Virtqueue): void {
     if (queue.wantsInterrupt) this.#interrupt(ISR_QUEUE);
-  }
-
-  /** Tells the driver that the device configuration changed. */
-  configChanged(): void {
-    this.#generation = (this.#generation + 1) & 0xff;
-    if (this.ready) this.#interrupt(ISR_CONFIG);
   }
 
   /** Runs device code that touches guest memory; a guest that breaks the protocol loses the device, not the process. */
@@ -156,8 +144,6 @@ export class VirtioDevice implements PciFunction {
         return this.queues.length;
       case 0x14:
         return this.#status;
-      case 0x15:
-        return this.#generation;
       case 0x16:
         return this.#queueSelect;
       case 0x18:

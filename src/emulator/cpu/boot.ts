@@ -10,9 +10,6 @@ const ROM = 0xf0000;
 const HIGH_MEMORY = 0x100000;
 const PAGE = 4096;
 
-/** The kernel's own limit (COMMAND_LINE_SIZE of x86). */
-export const MAX_COMMAND_LINE = 2047;
-
 export interface BootOptions {
   kernel: KernelImage;
   commandLine: string;

@@ -1,4 +1,3 @@
-export { MAX_COMMAND_LINE } from './boot.ts';
 export { MachineError, type MachineErrorCode } from './error.ts';
 export { type KernelImage, parseKernel } from './kernel.ts';
 export { type InterruptPin, Machine, type MachineEvents, type PciFunction, type PortHandler } from './machine.ts';

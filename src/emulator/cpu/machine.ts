@@ -132,10 +132,6 @@ export class Machine {
   async stop(): Promise<void> {
     await this.#emulator.stop();
   }
-
-  get running(): boolean {
-    return this.#emulator.is_running();
-  }
 }
 
 /**

@@ -47,9 +47,7 @@ export interface V86Emulator {
   v86: { cpu: V86Cpu };
   run(): Promise<void>;
   stop(): Promise<void>;
-  is_running(): boolean;
   add_listener(event: string, listener: () => void): void;
-  destroy(): Promise<void>;
 }
 
 const CPU_MEMBERS = ['write_blob', 'jit_dirty_cache', 'device_raise_irq', 'device_lower_irq', 'reboot_internal'];
