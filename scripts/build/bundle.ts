@@ -29,7 +29,7 @@ const prologue = 'const __import_meta_url=require("node:url").pathToFileURL(__fi
 
 /** Worker threads can't share the program's file inside the binary, so each is a bundle of its own, carried as an asset. */
 const WORKERS: Readonly<Record<string, string>> = {
-  'switch-worker.cjs': 'src/lib/switch/worker-entry.ts',
+  'switch-worker.cjs': 'src/lib/switch/plane/worker-entry.ts',
 };
 
 /**

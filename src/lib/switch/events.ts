@@ -1,4 +1,4 @@
-import type { PlaneReport } from './plane-protocol.ts';
+import type { PlaneReport } from './plane/messages.ts';
 
 /** What a switch tells of itself while it runs. Ports have the numbers that the C switch would have given them. */
 export type SwitchEvent =

@@ -2,7 +2,7 @@
 import { strerror } from '../os/index.ts';
 import type { SocketTrouble, SwitchErrorDetail } from './error.ts';
 import type { SwitchEvent } from './events.ts';
-import type { PlaneReport } from './plane-protocol.ts';
+import type { PlaneReport } from './plane/messages.ts';
 
 /** A line for the user, without its newline. */
 export interface Line {

@@ -11,14 +11,14 @@ import {
   type UnixAddress,
   unixSocket,
 } from '../os/index.ts';
-import { serveControl } from './control.ts';
+import { PortNumbers } from './control/port-numbers.ts';
+import { serveControl } from './control/serve.ts';
+import { type BoundSocket, bindPath, unlinkBound } from './control/sockets.ts';
 import { type SocketTrouble, SwitchError } from './error.ts';
 import type { SwitchEvent } from './events.ts';
-import { startPlane } from './plane.ts';
-import { PortNumbers } from './port-numbers.ts';
+import { openTap } from './links/tap.ts';
+import { startPlane } from './plane/thread.ts';
 import { dataAddress } from './protocol.ts';
-import { type BoundSocket, bindPath, unlinkBound } from './sockets.ts';
-import { openTap } from './tap.ts';
 
 const BACKLOG = 15;
 const O_NONBLOCK = 0o4000;

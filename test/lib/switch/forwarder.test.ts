@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Arena } from '../../../src/lib/os/index.ts';
-import { Forwarder, type Link } from '../../../src/lib/switch/forwarder.ts';
+import { Forwarder, type Link } from '../../../src/lib/switch/plane/forwarder.ts';
 
 /** Frames that were sent, as [port, length]. */
 let sent: [number, number][];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_AGE, MacTable, TABLE_FULL, UNKNOWN } from '../../../src/lib/switch/mac-table.ts';
+import { MAX_AGE, MacTable, TABLE_FULL, UNKNOWN } from '../../../src/lib/switch/plane/mac-table.ts';
 
 test('an address is on the port that it was last seen on', () => {
   const table = new MacTable();

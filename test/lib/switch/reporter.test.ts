@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { PlaneReport } from '../../../src/lib/switch/plane-protocol.ts';
-import { Reporter } from '../../../src/lib/switch/reporter.ts';
+import type { PlaneReport } from '../../../src/lib/switch/plane/messages.ts';
+import { Reporter } from '../../../src/lib/switch/plane/reporter.ts';
 
 let seconds: number;
 let reports: PlaneReport[];

@@ -16,9 +16,9 @@ import {
   type UnixAddress,
   unixSocket,
   watch,
-} from '../os/index.ts';
-import { DaemonError, type DaemonErrorCode } from './error.ts';
-import { dataAddress, encodeRequestV3 } from './protocol.ts';
+} from '../../os/index.ts';
+import { DaemonError, type DaemonErrorCode } from '../error.ts';
+import { dataAddress, encodeRequestV3 } from '../protocol.ts';
 import { watchRoom } from './room.ts';
 
 /** How long a switch may take to answer, in ms: a stopped one must not hold up a boot for ever. */

@@ -1,9 +1,19 @@
 import { constants } from 'node:os';
-import { accept, closeFd, errnoOf, OsError, readFd, send, type UnixAddress, type Watcher, watch } from '../os/index.ts';
-import type { SwitchEvent } from './events.ts';
-import type { Plane } from './plane.ts';
+import {
+  accept,
+  closeFd,
+  errnoOf,
+  OsError,
+  readFd,
+  send,
+  type UnixAddress,
+  type Watcher,
+  watch,
+} from '../../os/index.ts';
+import type { SwitchEvent } from '../events.ts';
+import type { Plane } from '../plane/thread.ts';
+import { parseRequest, REQUEST_SIZE, type Request } from '../protocol.ts';
 import type { PortNumbers } from './port-numbers.ts';
-import { parseRequest, REQUEST_SIZE, type Request } from './protocol.ts';
 
 /** How long no connection is accepted after one could not be, in ms: the kernel would report it again and again. */
 const ACCEPT_PAUSE_MS = 1000;

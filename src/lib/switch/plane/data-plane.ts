@@ -1,10 +1,10 @@
-import { Arena, POLLFD, POLLIN, pollBatch } from '../os/index.ts';
-import { DaemonLink } from './daemon-link.ts';
+import { Arena, POLLFD, POLLIN, pollBatch } from '../../os/index.ts';
+import { DaemonLink } from '../links/daemon-link.ts';
+import { TapLink } from '../links/tap-link.ts';
 import { Forwarder, type Link, MAX_PORTS } from './forwarder.ts';
 import { FrameSlots } from './frame-slots.ts';
-import type { PlaneCommand, PlaneReport, PlaneSetup } from './plane-protocol.ts';
+import type { PlaneCommand, PlaneReport, PlaneSetup } from './messages.ts';
 import { Reporter } from './reporter.ts';
-import { TapLink } from './tap-link.ts';
 
 /** Frames, headers and names; pages that no frame touches take no memory. */
 const ARENA_SIZE = 1024 * 1024;

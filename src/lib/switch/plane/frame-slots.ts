@@ -1,4 +1,4 @@
-import type { Arena } from '../os/index.ts';
+import type { Arena } from '../../os/index.ts';
 
 /** Frames in a batch. Larger ones overflow the receivers' queues, which hold 11 by the kernel's default. */
 export const BATCH = 8;

@@ -1,5 +1,5 @@
 import type { AddressLog } from './forwarder.ts';
-import type { PlaneReport } from './plane-protocol.ts';
+import type { PlaneReport } from './messages.ts';
 
 /** Lines about addresses in a second; a guest that invents addresses can't drown the log. */
 const LINES_A_SECOND = 200;

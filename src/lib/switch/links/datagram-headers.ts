@@ -1,4 +1,4 @@
-import { type Arena, IOVEC, MMSGHDR, SOCKADDR_UN_SIZE } from '../os/index.ts';
+import { type Arena, IOVEC, MMSGHDR, SOCKADDR_UN_SIZE } from '../../os/index.ts';
 
 /**
  * Headers for recvmmsg and sendmmsg, laid out once: a mmsghdr with an iovec and the place of a name each. While frames

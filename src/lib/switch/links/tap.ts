@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
-import { errnoOf, ioctl, OsError } from '../os/index.ts';
-import { SwitchError } from './error.ts';
+import { errnoOf, ioctl, OsError } from '../../os/index.ts';
+import { SwitchError } from '../error.ts';
 
 const TUNSETIFF = 0x400454ca;
 const IFF_TAP = 0x0002;

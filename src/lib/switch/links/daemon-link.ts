@@ -1,11 +1,11 @@
 import { constants } from 'node:os';
-import { type Arena, MMSGHDR, OsError, receiveBatch, type UnixAddress } from '../os/index.ts';
+import { type Arena, MMSGHDR, OsError, receiveBatch, type UnixAddress } from '../../os/index.ts';
+import { type Forwarder, type Link, MAX_FRAME, MIN_FRAME } from '../plane/forwarder.ts';
+import { BATCH, type FrameSlots, SLOT_SIZE } from '../plane/frame-slots.ts';
+import type { Reporter } from '../plane/reporter.ts';
 import { DaemonSender } from './daemon-sender.ts';
 import { DatagramHeaders } from './datagram-headers.ts';
-import { type Forwarder, type Link, MAX_FRAME, MIN_FRAME } from './forwarder.ts';
-import { BATCH, type FrameSlots, SLOT_SIZE } from './frame-slots.ts';
 import { NAME_STRIDE, PortNames } from './port-names.ts';
-import type { Reporter } from './reporter.ts';
 
 const MSG_TRUNC = 0x20;
 const { EAGAIN, EINTR } = constants.errno;

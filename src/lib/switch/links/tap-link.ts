@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
-import { type Arena, readAt, writeAt } from '../os/index.ts';
-import { type Forwarder, type Link, MIN_FRAME } from './forwarder.ts';
-import { BATCH, type FrameSlots, SLOT_SIZE } from './frame-slots.ts';
-import type { Reporter } from './reporter.ts';
+import { type Arena, readAt, writeAt } from '../../os/index.ts';
+import { type Forwarder, type Link, MIN_FRAME } from '../plane/forwarder.ts';
+import { BATCH, type FrameSlots, SLOT_SIZE } from '../plane/frame-slots.ts';
+import type { Reporter } from '../plane/reporter.ts';
 
 const { EAGAIN } = constants.errno;
 

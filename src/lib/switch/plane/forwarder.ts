@@ -1,4 +1,4 @@
-import type { Arena } from '../os/index.ts';
+import type { Arena } from '../../os/index.ts';
 import { MacTable, TABLE_FULL, UNKNOWN } from './mac-table.ts';
 
 /** An Ethernet header: what is shorter is no frame. */

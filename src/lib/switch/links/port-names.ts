@@ -1,5 +1,5 @@
-import { type Arena, SOCKADDR_UN_SIZE, type UnixAddress } from '../os/index.ts';
-import { MAX_PORTS } from './forwarder.ts';
+import { type Arena, SOCKADDR_UN_SIZE, type UnixAddress } from '../../os/index.ts';
+import { MAX_PORTS } from '../plane/forwarder.ts';
 
 /** Bytes that a name takes: 110 and 2 that are always zero, so that names are compared by words. */
 export const NAME_STRIDE = 112;

@@ -1,4 +1,4 @@
-import { closeFd, connect, type UnixAddress, unixSocket, watch } from '../os/index.ts';
+import { closeFd, connect, type UnixAddress, unixSocket, watch } from '../../os/index.ts';
 
 /** Tells when the switch may take frames again. */
 export interface RoomWatch {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { asset, closeFd, connect, inBinary, OsError, send, socketAddress, unixSocket } from '../os/index.ts';
-import type { PlaneCommand, PlaneReport, PlaneSetup } from './plane-protocol.ts';
+import { asset, closeFd, connect, inBinary, OsError, send, socketAddress, unixSocket } from '../../os/index.ts';
+import type { PlaneCommand, PlaneReport, PlaneSetup } from './messages.ts';
 
 const WORKER_ASSET = 'switch-worker.cjs';
 

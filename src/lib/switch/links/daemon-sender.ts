@@ -1,9 +1,9 @@
 import { constants } from 'node:os';
-import { type Arena, sendBatch, sleepMicroseconds, yieldCpu } from '../os/index.ts';
+import { type Arena, sendBatch, sleepMicroseconds, yieldCpu } from '../../os/index.ts';
+import { MAX_PORTS } from '../plane/forwarder.ts';
+import type { Reporter } from '../plane/reporter.ts';
 import { DatagramHeaders } from './datagram-headers.ts';
-import { MAX_PORTS } from './forwarder.ts';
 import type { PortNames } from './port-names.ts';
-import type { Reporter } from './reporter.ts';
 
 /** Frames that are sent in one call at most. */
 const SEND_BATCH = 512;

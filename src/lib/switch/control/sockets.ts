@@ -1,8 +1,8 @@
 import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { bind, closeFd, connect, errnoOf, pathAddress, unixSocket } from '../os/index.ts';
-import type { SocketTrouble } from './error.ts';
+import { bind, closeFd, connect, errnoOf, pathAddress, unixSocket } from '../../os/index.ts';
+import type { SocketTrouble } from '../error.ts';
 
 const { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } = constants.errno;
 

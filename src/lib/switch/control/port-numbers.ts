@@ -1,4 +1,4 @@
-import { MAX_PORTS } from './forwarder.ts';
+import { MAX_PORTS } from '../plane/forwarder.ts';
 
 /** The C switch names a port by its descriptor. Standard streams, control and data socket have the first five. */
 const FIRST = 5;
