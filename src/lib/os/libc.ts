@@ -17,6 +17,9 @@ interface Libc {
   send: Call<[number, Memory, number, number]>;
   sendto: Call<[number, Memory, number, number, Memory, number]>;
   recvfrom: Call<[number, Memory, number, number, Memory, Memory]>;
+  socketpair: Call<[number, number, number, Memory]>;
+  sendmsg: Call<[number, Memory, number]>;
+  recvmsg: Call<[number, Memory, number]>;
   read: Call<[number, Memory, number]>;
   write: Call<[number, Memory, number]>;
   close: Call<[number]>;
@@ -42,6 +45,10 @@ interface Libc {
   poll: Call<[number, number, number]>;
   readAt: Call<[number, number, number]>;
   writeAt: Call<[number, number, number]>;
+  getpwnam_r: Call<[Memory, Memory, Memory, number, Memory]>;
+  getpwuid_r: Call<[number, Memory, Memory, number, Memory]>;
+  getgrnam_r: Call<[Memory, Memory, Memory, number, Memory]>;
+  getgrgid_r: Call<[number, Memory, Memory, number, Memory]>;
   strerror: (errno: number) => string;
 }
 
@@ -56,6 +63,9 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   send: ['send', 'int64', ['int', 'void *', 'size_t', 'int']],
   sendto: ['sendto', 'int64', ['int', 'void *', 'size_t', 'int', 'void *', 'uint32']],
   recvfrom: ['recvfrom', 'int64', ['int', 'void *', 'size_t', 'int', 'void *', 'void *']],
+  socketpair: ['socketpair', 'int', ['int', 'int', 'int', 'void *']],
+  sendmsg: ['sendmsg', 'int64', ['int', 'void *', 'int']],
+  recvmsg: ['recvmsg', 'int64', ['int', 'void *', 'int']],
   read: ['read', 'int64', ['int', 'void *', 'size_t']],
   write: ['write', 'int64', ['int', 'void *', 'size_t']],
   close: ['close', 'int', ['int']],
@@ -81,6 +91,10 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   poll: ['poll', 'int', ['uint64', 'ulong', 'int']],
   readAt: ['read', 'int64', ['int', 'uint64', 'size_t']],
   writeAt: ['write', 'int64', ['int', 'uint64', 'size_t']],
+  getpwnam_r: ['getpwnam_r', 'int', ['void *', 'void *', 'void *', 'size_t', 'void *']],
+  getpwuid_r: ['getpwuid_r', 'int', ['uint32', 'void *', 'void *', 'size_t', 'void *']],
+  getgrnam_r: ['getgrnam_r', 'int', ['void *', 'void *', 'void *', 'size_t', 'void *']],
+  getgrgid_r: ['getgrgid_r', 'int', ['uint32', 'void *', 'void *', 'size_t', 'void *']],
   strerror: ['strerror', 'str', ['int']],
 };
 

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { check, checkBlocking, OsError } from './error.ts';
+import { koffi } from './koffi.ts';
 import { libc } from './libc.ts';
 
 const AF_UNIX = 1;
@@ -10,8 +11,10 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
+const SCM_RIGHTS = 1;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_TRUNC = 0x20;
+const MSG_CMSG_CLOEXEC = 0x40000000;
 const EINVAL = 22;
 const ENAMETOOLONG = 36;
 
@@ -65,6 +68,13 @@ export function rawAddress(pathBytes: Uint8Array): UnixAddress {
 /** A new AF_UNIX socket: non-blocking, closed on exec. */
 export function unixSocket(type: UnixSocketType): number {
   return check('socket', libc.socket(AF_UNIX, SOCK_TYPES[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/** Two connected AF_UNIX sockets: non-blocking, closed on exec. */
+export function unixSocketPair(type: UnixSocketType): [number, number] {
+  const pair = Buffer.alloc(8);
+  check('socketpair', libc.socketpair(AF_UNIX, SOCK_TYPES[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair));
+  return [pair.readInt32LE(0), pair.readInt32LE(4)];
 }
 
 export function bind(fd: number, address: UnixAddress): void {
@@ -124,6 +134,68 @@ export function receive(fd: number, buffer: Uint8Array): Datagram | undefined {
   const length = checkBlocking('recvfrom', libc.recvfrom(fd, buffer, buffer.length, MSG_TRUNC, from, size));
   if (length === undefined) return undefined;
   return { length, from: from.subarray(0, Math.min(size.readUInt32LE(), SOCKADDR_UN_SIZE)) };
+}
+
+// struct msghdr of 64-bit Linux (name, iov and control: pointers with their lengths), then its one struct iovec, then
+// the control message: struct cmsghdr (64-bit length, level, type) and descriptors of 32 bits each.
+const MSGHDR = { iov: 16, iovLength: 24, control: 32, controlLength: 40, size: 56 } as const;
+const IOVEC = MSGHDR.size;
+const CONTROL = IOVEC + 16;
+const CMSGHDR_SIZE = 16;
+/** How many descriptors a message may bring here: the most that fit the room we give; the kernel drops the others. */
+const MAX_DESCRIPTORS = 16;
+
+/** A message of these sizes in one piece of memory that points into itself: header, control message, then the data. */
+function message(controlLength: number, dataLength: number): { header: Buffer; data: Buffer } {
+  const dataAt = CONTROL + controlLength;
+  const header = Buffer.alloc(dataAt + dataLength);
+  const address = BigInt(koffi().address(header));
+  header.writeBigUInt64LE(address + BigInt(IOVEC), MSGHDR.iov);
+  header.writeBigUInt64LE(1n, MSGHDR.iovLength);
+  header.writeBigUInt64LE(address + BigInt(CONTROL), MSGHDR.control);
+  header.writeBigUInt64LE(BigInt(controlLength), MSGHDR.controlLength);
+  header.writeBigUInt64LE(address + BigInt(dataAt), IOVEC);
+  header.writeBigUInt64LE(BigInt(dataLength), IOVEC + 8);
+  return { header, data: header.subarray(dataAt) };
+}
+
+/**
+ * Sends a message on a connected AF_UNIX socket, and with it a copy of one of our descriptors (SCM_RIGHTS, unix(7)).
+ * @param data at least one byte: on a stream a descriptor can't travel alone
+ * @returns bytes sent, or undefined if it would block. A closed peer is OsError EPIPE, no signal.
+ */
+export function sendWithDescriptor(fd: number, data: Uint8Array, descriptor: number): number | undefined {
+  const { header, data: room } = message(CMSGHDR_SIZE + 8, data.length); // 8: one descriptor, padded as CMSG_SPACE does
+  room.set(data);
+  header.writeBigUInt64LE(BigInt(CMSGHDR_SIZE + 4), CONTROL);
+  header.writeInt32LE(SOL_SOCKET, CONTROL + 8);
+  header.writeInt32LE(SCM_RIGHTS, CONTROL + 12);
+  header.writeInt32LE(descriptor, CONTROL + CMSGHDR_SIZE);
+  return checkBlocking('sendmsg', libc.sendmsg(fd, header, MSG_NOSIGNAL));
+}
+
+export interface MessageWithDescriptors {
+  /** Bytes of the message; more than the buffer holds when it was cut. 0 at the end of a stream or SEQPACKET. */
+  length: number;
+  /** The descriptors that came along: ours now, closed on exec, and to be closed. */
+  descriptors: number[];
+}
+
+/** Receives a message and the descriptors that came with it (16 at most); undefined if nothing waits. */
+export function receiveWithDescriptors(fd: number, buffer: Uint8Array): MessageWithDescriptors | undefined {
+  const { header, data } = message(CMSGHDR_SIZE + 4 * MAX_DESCRIPTORS, buffer.length);
+  const length = checkBlocking('recvmsg', libc.recvmsg(fd, header, MSG_TRUNC | MSG_CMSG_CLOEXEC));
+  if (length === undefined) return undefined;
+  buffer.set(data.subarray(0, Math.min(length, buffer.length)));
+  return { length, descriptors: descriptorsOf(header) };
+}
+
+function descriptorsOf(header: Buffer): number[] {
+  const room = Number(header.readBigUInt64LE(MSGHDR.controlLength)); // what the kernel filled
+  if (room < CMSGHDR_SIZE) return [];
+  if (header.readInt32LE(CONTROL + 8) !== SOL_SOCKET || header.readInt32LE(CONTROL + 12) !== SCM_RIGHTS) return [];
+  const bytes = Math.min(Number(header.readBigUInt64LE(CONTROL)), room) - CMSGHDR_SIZE;
+  return Array.from({ length: Math.floor(bytes / 4) }, (_, i) => header.readInt32LE(CONTROL + CMSGHDR_SIZE + 4 * i));
 }
 
 function lengthWord(): Buffer {

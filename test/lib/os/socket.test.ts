@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -12,13 +12,16 @@ import {
   pathAddress,
   rawAddress,
   receive,
+  receiveWithDescriptors,
   SOCKADDR_UN_SIZE,
   send,
   sendTo,
+  sendWithDescriptor,
   setSendBuffer,
   socketAddress,
   type UnixSocketType,
   unixSocket,
+  unixSocketPair,
 } from '../../../src/lib/os/index.ts';
 import { runProgram, temporaryDirectory } from '../../support/run.ts';
 
@@ -246,6 +249,70 @@ describe('connections', () => {
     expect(codeOf(() => send(fd, Buffer.alloc(1)))).toBe('EBADF');
     expect(codeOf(() => socketAddress(fd))).toBe('EBADF');
     expect(codeOf(() => closeFd(fd))).toBe('EBADF');
+  });
+});
+
+describe('descriptors that travel', () => {
+  function pair(type: UnixSocketType): [number, number] {
+    const both = unixSocketPair(type);
+    open.push(...both);
+    return both;
+  }
+
+  /** A message that is there, its descriptors closed after the test. */
+  function next(fd: number, buffer: Buffer): { length: number; descriptors: number[] } {
+    const message = receiveWithDescriptors(fd, buffer);
+    if (!message) throw new Error('nothing waits');
+    open.push(...message.descriptors);
+    return message;
+  }
+
+  test.each(['dgram', 'stream', 'seqpacket'] as const)('a file arrives over a %s pair with its message', (type) => {
+    const [here, there] = pair(type);
+    const path = join(temporaryDirectory(), 'file');
+    writeFileSync(path, 'what it says');
+    const file = openSync(path, 'r');
+    expect(sendWithDescriptor(here, Buffer.from('tap0'), file)).toBe(4);
+    closeSync(file); // the copy on its way keeps the file open
+
+    const buffer = Buffer.alloc(16, '-');
+    const { length, descriptors } = next(there, buffer);
+    expect([length, buffer.toString()]).toEqual([4, 'tap0------------']);
+    expect(descriptors).toHaveLength(1);
+    expect(readFileSync(descriptors[0] as number, 'utf8')).toBe('what it says');
+    expect(readFileSync(`/proc/self/fdinfo/${descriptors[0]}`, 'utf8')).toMatch(/^flags:\t02\d{6}$/m); // O_CLOEXEC
+    expect(receiveWithDescriptors(there, buffer)).toBeUndefined();
+  });
+
+  test('a message without one, and one that does not fit its buffer', () => {
+    const [here, there] = pair('dgram');
+    send(here, Buffer.from('bare'));
+    expect(next(there, Buffer.alloc(8))).toEqual({ length: 4, descriptors: [] });
+    sendWithDescriptor(here, Buffer.from('0123456789'), here);
+    const whole = Buffer.alloc(8, '-');
+    const { length, descriptors } = next(there, whole.subarray(2, 6));
+    expect([length, whole.toString()]).toEqual([10, '--0123--']);
+    expect(fstatSync(descriptors[0] as number).ino).toBe(fstatSync(here).ino);
+  });
+
+  test('the end of the peer, a full queue, a descriptor that is none', () => {
+    const [here, there] = unixSocketPair('seqpacket');
+    open.push(here);
+    expect(codeOf(() => sendWithDescriptor(here, Buffer.from('x'), 99_999))).toBe('EBADF');
+    while (send(here, Buffer.alloc(1000)) !== undefined);
+    expect(sendWithDescriptor(here, Buffer.alloc(1000), here)).toBeUndefined();
+    const buffer = Buffer.alloc(1000);
+    while (receive(there, buffer) !== undefined);
+    closeFd(there);
+    expect(codeOf(() => sendWithDescriptor(here, Buffer.from('x'), here))).toBe('EPIPE');
+    expect(codeOf(() => sendWithDescriptor(99_999, Buffer.from('x'), here))).toBe('EBADF');
+  });
+
+  test('the end of a stream', () => {
+    const [here, there] = unixSocketPair('stream');
+    open.push(there);
+    closeFd(here);
+    expect(next(there, Buffer.alloc(1))).toEqual({ length: 0, descriptors: [] });
   });
 });
 
