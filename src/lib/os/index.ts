@@ -1,4 +1,5 @@
 /** The one place that calls libc: everything that Node's own modules can't do. */
+export { type Group, lookupGroup, lookupUser, type User } from './accounts.ts';
 export * from './arena.ts';
 export { asset, inBinary } from './assets.ts';
 export { errnoOf, errorText, hasCode, OsError, strerror } from './error.ts';
