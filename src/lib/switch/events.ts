@@ -1,4 +1,4 @@
-import type { PlaneReport } from './plane/messages.ts';
+import type { FrameReport } from './plane/thread.ts';
 
 /** What a switch tells of itself while it runs. Ports have the numbers that the C switch would have given them. */
 export type SwitchEvent =
@@ -14,4 +14,4 @@ export type SwitchEvent =
   /** A system call on the connection failed; it is closed. */
   | { event: 'connection-failed'; port: number; step: 'read' | 'reply'; errno: number; registered: boolean }
   | { event: 'accept-failed'; errno: number }
-  | { event: 'frames'; report: Exclude<PlaneReport, { report: 'added' }> };
+  | { event: 'frames'; report: FrameReport };

@@ -2,7 +2,7 @@
 import { strerror } from '../os/index.ts';
 import type { SocketTrouble, SwitchErrorDetail } from './error.ts';
 import type { SwitchEvent } from './events.ts';
-import type { PlaneReport } from './plane/messages.ts';
+import type { FrameReport } from './plane/thread.ts';
 
 /** A line for the user, without its newline. */
 export interface Line {
@@ -68,7 +68,7 @@ const versionText = (version: number): string =>
     ? 'Version 2 is not supported'
     : `Request for a version ${version} port, which this uml_switch doesn't support`;
 
-function frameLine(report: Exclude<PlaneReport, { report: 'added' }>): Line {
+function frameLine(report: FrameReport): Line {
   switch (report.report) {
     case 'learned': {
       const old = report.oldPort === undefined ? '' : ` old port ${report.oldPort}`;
@@ -85,8 +85,8 @@ function frameLine(report: Exclude<PlaneReport, { report: 'added' }>): Line {
       const count = report.frames === 1 ? '' : ` (${report.frames} frames to port ${report.port})`;
       return err(`${call} ${strerror(report.errno)}${count}`);
     }
-    case 'tap-failed':
-      return err(`Reading tap data: ${strerror(report.errno)}`);
+    case 'ended':
+      return report.errno === undefined ? out('Disconnect') : err(`Reading tap data: ${strerror(report.errno)}`);
   }
 }
 

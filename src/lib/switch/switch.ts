@@ -11,12 +11,14 @@ import {
   type UnixAddress,
   unixSocket,
 } from '../os/index.ts';
-import { PortNumbers } from './control/port-numbers.ts';
+import { Ports } from './control/ports.ts';
 import { serveControl } from './control/serve.ts';
 import { type BoundSocket, bindPath, unlinkBound } from './control/sockets.ts';
+import { Counters } from './counters.ts';
 import { type SocketTrouble, SwitchError } from './error.ts';
 import type { SwitchEvent } from './events.ts';
 import { openTap } from './links/tap.ts';
+import { MAX_PORTS } from './plane/forwarder.ts';
 import { startPlane } from './plane/thread.ts';
 import { dataAddress } from './protocol.ts';
 
@@ -132,28 +134,29 @@ function abstractSocket(): number {
 
 /** Starts the thread of the frames and serves the control socket. Gives the function that ends both. */
 function serve(
-  { kind, onEvent, onFailure }: SwitchOptions,
+  { kind, tap: tapName, onEvent, onFailure }: SwitchOptions,
   controlFd: number,
   dataFd: number,
   tapFd: number | undefined,
 ): () => Promise<void> {
+  const counters = new Counters(MAX_PORTS);
   const plane = startPlane({
     kind,
     dataFd,
-    onReport: (report) => onEvent({ event: 'frames', report }),
+    counters,
+    onReport: (report) => ports.handle(report),
     onFailure: (error) => onFailure(new SwitchError({ code: 'PLANE', reason: error.message })),
   });
-  const numbers = new PortNumbers();
+  const ports = new Ports(plane, counters, onEvent);
   if (tapFd !== undefined) {
-    const port = numbers.take()!;
-    void plane.addTap(port, tapFd);
+    const port = ports.reserve()!;
+    void ports.add(port, 'tap', tapName ?? '', { kind: 'tap', fd: tapFd }, () => {});
     onEvent({ event: 'connected', port });
   }
   const closeControl = serveControl({
     fd: controlFd,
     dataAddress: wholeAddress(socketAddress(dataFd)),
-    plane,
-    numbers,
+    ports,
     onEvent,
   });
   return () => {

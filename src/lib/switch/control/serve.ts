@@ -11,9 +11,8 @@ import {
   watch,
 } from '../../os/index.ts';
 import type { SwitchEvent } from '../events.ts';
-import type { Plane } from '../plane/thread.ts';
 import { parseRequest, REQUEST_SIZE, type Request } from '../protocol.ts';
-import type { PortNumbers } from './port-numbers.ts';
+import type { Ports } from './ports.ts';
 
 /** How long no connection is accepted after one could not be, in ms: the kernel would report it again and again. */
 const ACCEPT_PAUSE_MS = 1000;
@@ -25,8 +24,7 @@ export interface ControlOptions {
   fd: number;
   /** What clients of versions 1 and 3 are answered: the address of the data socket, 110 bytes. */
   dataAddress: UnixAddress;
-  plane: Plane;
-  numbers: PortNumbers;
+  ports: Ports;
   onEvent: (event: SwitchEvent) => void;
 }
 
@@ -35,7 +33,7 @@ export interface ControlOptions {
  * @returns a function that closes all connections and stops listening; the socket stays the caller's
  */
 export function serveControl(options: ControlOptions): () => void {
-  const { fd, numbers, onEvent } = options;
+  const { fd, ports, onEvent } = options;
   const connections = new Set<Connection>();
   const listener = watch(fd, { readable: acceptAll });
   let pause: NodeJS.Timeout | undefined;
@@ -51,7 +49,7 @@ export function serveControl(options: ControlOptions): () => void {
   }
 
   function admit(client: number): void {
-    const port = numbers.take();
+    const port = ports.reserve();
     if (port === undefined) {
       closeFd(client);
       throw new OsError('accept', constants.errno.EMFILE);
@@ -108,11 +106,11 @@ class Connection {
   }
 
   async #join(version: number, address: UnixAddress): Promise<void> {
-    const { plane, dataAddress, onEvent } = this.#options;
+    const { ports, dataAddress, onEvent } = this.#options;
     this.#state = 'joining';
     this.#watcher.set({});
     // Answered only when its frames are known: what it sends next is not a stranger's.
-    await plane.addClient(this.#port, address);
+    await ports.add(this.#port, 'client', '', { kind: 'client', address }, () => this.close());
     if (this.#isClosed()) return;
     this.#state = 'joined';
     onEvent({ event: 'connected', port: this.#port });
@@ -147,11 +145,12 @@ class Connection {
 
   close(): void {
     if (this.#isClosed()) return;
-    if (this.#state !== 'asking') this.#options.plane.remove(this.#port);
+    const isPort = this.#state !== 'asking';
     this.#state = 'closed';
     this.#watcher.close();
     closeFd(this.#fd);
-    this.#options.numbers.give(this.#port);
+    if (isPort) this.#options.ports.remove(this.#port);
+    else this.#options.ports.release(this.#port);
     this.#onClosed(this);
   }
 }

@@ -1,10 +1,11 @@
 import { constants } from 'node:os';
-import { type Arena, MMSGHDR, OsError, receiveBatch, type UnixAddress } from '../../os/index.ts';
+import { MMSGHDR, OsError, receiveBatch, type UnixAddress } from '../../os/index.ts';
 import { type Forwarder, type Link, MAX_FRAME, MIN_FRAME } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots, SLOT_SIZE } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
 import { DaemonSender } from './daemon-sender.ts';
 import { DatagramHeaders } from './datagram-headers.ts';
+import type { LinkContext } from './index.ts';
 import { NAME_STRIDE, PortNames } from './port-names.ts';
 
 const MSG_TRUNC = 0x20;
@@ -24,7 +25,7 @@ export class DaemonLink implements Link {
   readonly #names: PortNames;
   readonly #sender: DaemonSender;
 
-  constructor(fd: number, memory: Arena, slots: FrameSlots, forwarder: Forwarder, reporter: Reporter) {
+  constructor(fd: number, { memory, slots, forwarder, reporter }: LinkContext) {
     this.fd = fd;
     this.#slots = slots;
     this.#forwarder = forwarder;

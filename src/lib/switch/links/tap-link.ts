@@ -1,13 +1,14 @@
 import { constants } from 'node:os';
 import { type Arena, readAt, writeAt } from '../../os/index.ts';
-import { type Forwarder, type Link, MIN_FRAME } from '../plane/forwarder.ts';
+import { type Forwarder, MIN_FRAME } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots, SLOT_SIZE } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
+import type { LinkContext, OwnLink } from './index.ts';
 
 const { EAGAIN } = constants.errno;
 
 /** A tap device of the host: one port, one frame a read or write. */
-export class TapLink implements Link {
+export class TapLink implements OwnLink {
   readonly fd: number;
   readonly #port: number;
   readonly #memory: Arena;
@@ -16,9 +17,9 @@ export class TapLink implements Link {
   readonly #reporter: Reporter;
   readonly #lengths = new Uint32Array(BATCH);
   /** The errno that ended the device (it was deleted), once there is one. */
-  failure: number | undefined;
+  ended: number | undefined;
 
-  constructor(fd: number, port: number, memory: Arena, slots: FrameSlots, forwarder: Forwarder, reporter: Reporter) {
+  constructor(port: number, fd: number, { memory, slots, forwarder, reporter }: LinkContext) {
     this.fd = fd;
     this.#port = port;
     this.#memory = memory;
@@ -33,7 +34,7 @@ export class TapLink implements Link {
       const length = readAt(this.fd, this.#memory.address(this.#slots.offset(slot)), SLOT_SIZE);
       if (length === -EAGAIN) return slot;
       if (length < 0) {
-        this.failure = -length;
+        this.ended = -length;
         return slot;
       }
       this.#lengths[slot] = length;

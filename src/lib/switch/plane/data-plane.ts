@@ -1,6 +1,7 @@
 import { Arena, POLLFD, POLLIN, pollBatch } from '../../os/index.ts';
+import { Counters } from '../counters.ts';
 import { DaemonLink } from '../links/daemon-link.ts';
-import { TapLink } from '../links/tap-link.ts';
+import { type LinkSpec, type OwnLink, openLink } from '../links/index.ts';
 import { Forwarder, type Link, MAX_PORTS } from './forwarder.ts';
 import { FrameSlots } from './frame-slots.ts';
 import type { PlaneCommand, PlaneReport, PlaneSetup } from './messages.ts';
@@ -25,48 +26,64 @@ export interface PlaneHost {
  * Moves frames until it is told to stop: takes a batch from a link, forwards it, sends it, and sleeps when none waits.
  * It blocks its thread. With clients only, the receiving call itself sleeps; with more links, poll does.
  */
-export function runDataPlane({ kind, dataFd, bell }: PlaneSetup, host: PlaneHost): void {
+export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetup, host: PlaneHost): void {
   const memory = new Arena(ARENA_SIZE);
   const slots = new FrameSlots(memory);
   const reporter = new Reporter(host.post, clock);
+  const counters = new Counters(MAX_PORTS, shared);
   const forwarder = new Forwarder(memory, kind, reporter, clock);
-  const clients = new DaemonLink(dataFd, memory, slots, forwarder, reporter);
+  const context = { memory, slots, forwarder, reporter };
+  const clients = new DaemonLink(dataFd, context);
   const rung = new Int32Array(bell);
   const pollFds = memory.take(MAX_PORTS * POLLFD.size);
-  const taps = new Map<number, TapLink>();
+  const own = new Map<number, OwnLink>();
   let links: Link[] = [];
 
   function runCommands(): 'stop' | 'go on' {
     for (let command = host.nextCommand(); command; command = host.nextCommand()) {
       if (command.command === 'stop') return 'stop';
-      const { port } = command;
-      if (command.command === 'remove') removePort(port);
-      else {
-        if (command.command === 'add-client') {
-          clients.add(port, command.address);
-          forwarder.addPort(port, clients);
-        } else addTap(port, command.fd);
-        host.post({ report: 'added', port });
-      }
+      run(command);
     }
     return 'go on';
   }
 
-  function addTap(port: number, fd: number): void {
-    const tap = new TapLink(fd, port, memory, slots, forwarder, reporter);
-    taps.set(port, tap);
-    forwarder.addPort(port, tap);
+  function run(command: Exclude<PlaneCommand, { command: 'stop' }>): void {
+    switch (command.command) {
+      case 'add':
+        addPort(command.port, command.link);
+        return host.post({ report: 'added', port: command.port });
+      case 'remove':
+        return removePort(command.port);
+      case 'set':
+        return forwarder.set(command.setting);
+      case 'ask': {
+        const { id, question } = command;
+        return host.post({ report: 'answer', id, addresses: forwarder.answer(question) });
+      }
+    }
+  }
+
+  function addPort(port: number, spec: LinkSpec): void {
+    counters.clear(port);
+    if (spec.kind === 'client') {
+      clients.add(port, spec.address);
+      forwarder.addPort(port, clients);
+      return;
+    }
+    const link = openLink(port, spec, context);
+    own.set(port, link);
+    forwarder.addPort(port, link);
     setLinks();
   }
 
   function removePort(port: number): void {
     forwarder.removePort(port);
     reporter.forgetPort(port);
-    if (taps.delete(port)) setLinks();
+    if (own.delete(port)) setLinks();
   }
 
   function setLinks(): void {
-    links = [clients, ...taps.values()];
+    links = [clients, ...own.values()];
     links.forEach(({ fd }, index) => {
       const at = pollFds + index * POLLFD.size;
       memory.u32[at >> 2] = fd;
@@ -74,11 +91,11 @@ export function runDataPlane({ kind, dataFd, bell }: PlaneSetup, host: PlaneHost
     });
   }
 
-  function removeFailedTaps(): void {
-    for (const [port, { failure }] of taps) {
-      if (failure === undefined) continue;
+  function removeEnded(): void {
+    for (const [port, { ended }] of own) {
+      if (ended === undefined) continue;
       removePort(port);
-      host.post({ report: 'tap-failed', port, errno: failure });
+      host.post({ report: 'ended', port, errno: ended === 'closed' ? undefined : ended });
     }
   }
 
@@ -97,7 +114,7 @@ export function runDataPlane({ kind, dataFd, bell }: PlaneSetup, host: PlaneHost
       for (const each of links) each.flush();
     }
     if (reporter.pending) reporter.catchUp();
-    if (taps.size > 0) removeFailedTaps();
+    if (own.size > 0) removeEnded();
     if (came === 0 && !mayBlock) {
       pollBatch(memory.address(pollFds), links.length, reporter.pending ? REPORT_WAIT_MS : -1);
     }

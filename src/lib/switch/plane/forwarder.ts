@@ -1,5 +1,7 @@
 import type { Arena } from '../../os/index.ts';
+import type { AddressInfo, Setting } from '../ports.ts';
 import { MacTable, TABLE_FULL, UNKNOWN } from './mac-table.ts';
+import type { Question } from './messages.ts';
 
 /** An Ethernet header: what is shorter is no frame. */
 export const MIN_FRAME = 14;
@@ -44,7 +46,7 @@ export class Forwarder {
   readonly #clock: () => number;
   /** The clock's whole seconds when the batch came that is being forwarded. */
   #now = 0;
-  readonly #floodsAll: boolean;
+  #floodsAll: boolean;
   readonly #log: AddressLog;
   readonly #table = new MacTable();
   readonly #links: (Link | undefined)[] = new Array<Link | undefined>(MAX_PORTS).fill(undefined);
@@ -72,6 +74,14 @@ export class Forwarder {
     this.#links[port]?.remove(port);
     this.#links[port] = undefined;
     this.#table.forgetPort(port);
+  }
+
+  set(setting: Setting): void {
+    if (setting.set === 'kind') this.#floodsAll = setting.kind === 'hub';
+  }
+
+  answer(_question: Question): AddressInfo[] {
+    return [];
   }
 
   /** Reads the clock: once for all the frames of a batch. */

@@ -1,4 +1,6 @@
 /** What the main thread and the thread that moves the frames say to each other. */
+import type { LinkSpec } from '../links/index.ts';
+import type { AddressFilter, AddressInfo, PortKind, Setting } from '../ports.ts';
 
 /** Handed to the thread at its start. */
 export interface PlaneSetup {
@@ -7,16 +9,25 @@ export interface PlaneSetup {
   dataFd: number;
   /** One Int32: set to 1 when a command was posted. An empty datagram to the data socket wakes the thread. */
   bell: SharedArrayBuffer;
+  /** What `Counters` is made of. */
+  counters: SharedArrayBuffer;
+}
+
+/** What is asked of the address table; `forget` gives the addresses that it forgot. */
+export interface Question {
+  ask: 'addresses' | 'forget';
+  filter: AddressFilter;
 }
 
 export type PlaneCommand =
-  | { command: 'add-client'; port: number; address: Uint8Array }
-  | { command: 'add-tap'; port: number; fd: number }
+  | { command: 'add'; port: number; link: LinkSpec }
   | { command: 'remove'; port: number }
+  | { command: 'set'; setting: Setting }
+  | { command: 'ask'; id: number; question: Question }
   | { command: 'stop' };
 
 export type PlaneReport =
-  /** Frames of this port are forwarded from now on; the answer to both ways of adding. */
+  /** Frames of this port are forwarded from now on; the answer to `add`. */
   | { report: 'added'; port: number }
   | { report: 'learned'; address: string; port: number; oldPort: number | undefined }
   | { report: 'unknown'; address: string; port: number }
@@ -25,6 +36,8 @@ export type PlaneReport =
   /** A frame came from a socket that is no port's. */
   | { report: 'stranger' }
   /** Frames could not be delivered: the first at once, the rest counted once a second. */
-  | { report: 'lost'; port: number; link: 'client' | 'tap'; errno: number; frames: number }
-  /** A tap device is gone. */
-  | { report: 'tap-failed'; port: number; errno: number };
+  | { report: 'lost'; port: number; link: PortKind; errno: number; frames: number }
+  /** What is behind a port is gone, by itself or with an error; the port is removed. */
+  | { report: 'ended'; port: number; errno: number | undefined }
+  /** The answer to `ask`. */
+  | { report: 'answer'; id: number; addresses: AddressInfo[] };

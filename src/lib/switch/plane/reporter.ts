@@ -1,3 +1,4 @@
+import type { PortKind } from '../ports.ts';
 import type { AddressLog } from './forwarder.ts';
 import type { PlaneReport } from './messages.ts';
 
@@ -5,7 +6,7 @@ import type { PlaneReport } from './messages.ts';
 const LINES_A_SECOND = 200;
 
 interface Losses {
-  link: 'client' | 'tap';
+  link: PortKind;
   errno: number;
   frames: number;
 }
@@ -52,7 +53,7 @@ export class Reporter implements AddressLog {
     this.#post({ report: 'stranger' });
   }
 
-  lost(port: number, link: 'client' | 'tap', errno: number): void {
+  lost(port: number, link: PortKind, errno: number): void {
     this.catchUp();
     const losses = this.#losses.get(port);
     if (losses) {

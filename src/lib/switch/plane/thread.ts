@@ -1,42 +1,57 @@
 import { Worker } from 'node:worker_threads';
 import { asset, closeFd, connect, inBinary, OsError, send, socketAddress, unixSocket } from '../../os/index.ts';
-import type { PlaneCommand, PlaneReport, PlaneSetup } from './messages.ts';
+import type { Counters } from '../counters.ts';
+import type { LinkSpec } from '../links/index.ts';
+import type { AddressInfo, Setting } from '../ports.ts';
+import type { PlaneCommand, PlaneReport, PlaneSetup, Question } from './messages.ts';
 
 const WORKER_ASSET = 'switch-worker.cjs';
 
 /** The thread that moves the frames, seen from the main thread. */
 export interface Plane {
-  /** Forwards between this client, by its 110-byte data address, and the other ports from the moment it resolves. */
-  addClient(port: number, address: Uint8Array): Promise<void>;
-  addTap(port: number, fd: number): Promise<void>;
+  /** Forwards between this port and the others from the moment it resolves. */
+  add(port: number, link: LinkSpec): Promise<void>;
   remove(port: number): void;
+  set(setting: Setting): void;
+  /** What the address table knows, or forgets. */
+  ask(question: Question): Promise<AddressInfo[]>;
   /** Ends the thread. */
   stop(): Promise<void>;
 }
+
+/** What the thread says of itself; the rest are answers. */
+export type FrameReport = Exclude<PlaneReport, { report: 'added' | 'answer' }>;
 
 export interface PlaneOptions {
   kind: 'switch' | 'hub';
   /** The data socket: blocking, bound. It stays the caller's, who closes it after `stop`. */
   dataFd: number;
-  onReport: (report: Exclude<PlaneReport, { report: 'added' }>) => void;
+  counters: Counters;
+  onReport: (report: FrameReport) => void;
   /** The thread died of an error: no frames move any more. */
   onFailure: (error: Error) => void;
 }
 
-export function startPlane({ kind, dataFd, onReport, onFailure }: PlaneOptions): Plane {
+export function startPlane({ kind, dataFd, counters, onReport, onFailure }: PlaneOptions): Plane {
   const bell = new Int32Array(new SharedArrayBuffer(4));
   const wakeUp = unixSocket('dgram');
   connect(wakeUp, socketAddress(dataFd));
-  const worker = startWorker({ kind, dataFd, bell: bell.buffer });
+  const worker = startWorker({ kind, dataFd, bell: bell.buffer, counters: counters.shared });
   const added = new Map<number, () => void>();
+  const asked = new Map<number, (addresses: AddressInfo[]) => void>();
+  let questions = 0;
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   // Node joins its threads when it exits, and this one sleeps in a system call until a frame comes.
   process.once('exit', ring);
 
   worker.on('message', (message: PlaneReport) => {
-    if (message.report !== 'added') return onReport(message);
-    added.get(message.port)?.();
-    added.delete(message.port);
+    if (message.report === 'added') {
+      added.get(message.port)?.();
+      added.delete(message.port);
+    } else if (message.report === 'answer') {
+      asked.get(message.id)?.(message.addresses);
+      asked.delete(message.id);
+    } else onReport(message);
   });
   worker.once('error', onFailure);
 
@@ -55,17 +70,20 @@ export function startPlane({ kind, dataFd, onReport, onFailure }: PlaneOptions):
     ring();
   }
 
-  function add(message: PlaneCommand & { port: number }): Promise<void> {
-    return new Promise((resolve) => {
-      added.set(message.port, resolve);
-      command(message);
-    });
-  }
-
   return {
-    addClient: (port, address) => add({ command: 'add-client', port, address }),
-    addTap: (port, fd) => add({ command: 'add-tap', port, fd }),
+    add: (port, link) =>
+      new Promise((resolve) => {
+        added.set(port, resolve);
+        command({ command: 'add', port, link });
+      }),
     remove: (port) => command({ command: 'remove', port }),
+    set: (setting) => command({ command: 'set', setting }),
+    ask: (question) =>
+      new Promise((resolve) => {
+        const id = questions++;
+        asked.set(id, resolve);
+        command({ command: 'ask', id, question });
+      }),
     async stop() {
       command({ command: 'stop' });
       await ended;
