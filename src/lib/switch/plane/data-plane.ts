@@ -51,15 +51,17 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
     switch (command.command) {
       case 'add':
         addPort(command.port, command.link);
-        return host.post({ report: 'added', port: command.port });
+        host.post({ report: 'added', port: command.port });
+        break;
       case 'remove':
-        return removePort(command.port);
+        removePort(command.port);
+        break;
       case 'set':
-        return forwarder.set(command.setting);
-      case 'ask': {
-        const { id, question } = command;
-        return host.post({ report: 'answer', id, addresses: forwarder.answer(question) });
-      }
+        forwarder.set(command.setting);
+        break;
+      case 'ask':
+        host.post({ report: 'answer', id: command.id, addresses: forwarder.answer(command.question) });
+        break;
     }
   }
 
