@@ -39,6 +39,13 @@ interface Libc {
   tcsetattr: Call<[number, number, Memory]>;
   usleep: Call<[number]>;
   setsid: Call<[]>;
+  chroot: Call<[Memory]>;
+  execve: (file: string, argv: (string | null)[], environment: (string | null)[]) => number;
+  signal: (signal: number, handler: number) => unknown;
+  prctl: Call<[number, number, number, number, number]>;
+  mount: Call<[Memory, Memory, Memory, number, Memory]>;
+  umount2: Call<[Memory, number]>;
+  memset: (address: number, byte: number, length: number) => unknown;
   sched_yield: Call<[]>;
   recvmmsg: Call<[number, number, number, number, number]>;
   sendmmsg: Call<[number, number, number, number]>;
@@ -85,6 +92,13 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   tcsetattr: ['tcsetattr', 'int', ['int', 'int', 'void *']],
   usleep: ['usleep', 'int', ['uint']],
   setsid: ['setsid', 'int', []],
+  chroot: ['chroot', 'int', ['void *']],
+  execve: ['execve', 'int', ['const char *', 'const char **', 'const char **']],
+  signal: ['signal', 'void *', ['int', 'intptr_t']],
+  prctl: ['prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']],
+  mount: ['mount', 'int', ['void *', 'void *', 'void *', 'ulong', 'void *']],
+  umount2: ['umount2', 'int', ['void *', 'int']],
+  memset: ['memset', 'void *', ['uint64', 'int', 'size_t']],
   sched_yield: ['sched_yield', 'int', []],
   recvmmsg: ['recvmmsg', 'int', ['int', 'uint64', 'uint', 'int', 'uint64']],
   sendmmsg: ['sendmmsg', 'int', ['int', 'uint64', 'uint', 'int']],

@@ -7,6 +7,7 @@ const TERMIOS_SIZE = 60; // glibc, x86-64 and arm64
 const TCSADRAIN = 1;
 const TIOCGWINSZ = 0x5413;
 const TIOCSWINSZ = 0x5414;
+const TIOCNOTTY = 0x5422;
 
 // struct termios: input, output, control and local flags (32 bit each), line discipline, control characters from 17 on
 const VMIN = 17 + 6;
@@ -80,4 +81,12 @@ export function openPty(): Pty {
 /** Makes this process the leader of a new session, without a controlling terminal. */
 export function newSession(): void {
   check('setsid', libc.setsid());
+}
+
+/**
+ * Gives up this process's controlling terminal (TIOCNOTTY on a descriptor of it). The leader of a session sends SIGHUP to
+ * the processes in the terminal's foreground by that, itself among them.
+ */
+export function leaveTerminal(fd: number): void {
+  ioctl(fd, TIOCNOTTY, 0);
 }

@@ -26,8 +26,21 @@ test('another program takes over the pid, the standard streams and the descripto
   });
 });
 
+test('the other program gets the environment that it is given, and the signals that Node ignores', async () => {
+  const script = 'env; sed -n /^SigIgn/p /proc/$$/status';
+  const child = spawnSource(
+    os,
+    `it.replaceProcess('/bin/sh', ['sh', '-c', '${script}'], [0, 1, 2], { PATH: '/bin:/usr/bin', A: 'b=c' });`,
+  );
+  const { stdout } = await child.exit();
+  expect(stdout.split('\n').filter((line) => !/^(PWD|SHLVL|_)=/.test(line))).toEqual(
+    expect.arrayContaining(['A=b=c', 'PATH=/bin:/usr/bin', 'SigIgn:\t0000000000000000']),
+  );
+  expect(stdout).not.toContain('HOME=');
+});
+
 test('a program that is not there leaves this one as it was', () => {
   expect(() => replaceProcess('/nowhere/program', ['program'], [])).toThrow(
-    expect.objectContaining({ code: 'ENOENT', syscall: 'execv', path: '/nowhere/program' }),
+    expect.objectContaining({ code: 'ENOENT', syscall: 'execve', path: '/nowhere/program' }),
   );
 });
