@@ -2,6 +2,7 @@
  * The calls of a data plane: memory that the kernel is told of by address, batches of datagrams, and neither an
  * allocation nor an exception a call. All of them return what C returns, and failures as negative errno.
  */
+import { check } from './error.ts';
 import { koffi } from './koffi.ts';
 import { lastErrno, libc } from './libc.ts';
 
@@ -18,6 +19,11 @@ export const IOVEC = { size: 16, base: 0, length: 8 } as const;
 /** sizeof(struct pollfd): descriptor, 16 bits of events asked for, 16 bits of events that came. */
 export const POLLFD = { size: 8, events: 4 } as const;
 export const POLLIN = 1;
+/** sizeof(struct epoll_event) and its 64 bits of data, of which we use the low 32: packed on x86-64 alone. */
+export const EPOLL_EVENT = process.arch === 'x64' ? ({ size: 12, data: 4 } as const) : ({ size: 16, data: 8 } as const);
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CTL = { add: 1, remove: 2 } as const;
+const EPOLLIN = 1;
 
 /**
  * A block of memory at a fixed address, handed out in pieces and never given back. Whoever keeps an address of it must
@@ -99,6 +105,33 @@ export function writeAt(fd: number, address: number, length: number): number {
 /** poll(2): blocks the thread. `timeout` in ms, -1 for ever. */
 export function pollBatch(address: number, count: number, timeout: number): number {
   const result = libc.poll(address, count, timeout);
+  return result < 0 ? -lastErrno() : result;
+}
+
+/** A new set of descriptors that are waited for together (epoll(7)), closed on exec. */
+export function newEpoll(): number {
+  return check('epoll_create1', libc.epoll_create1(EPOLL_CLOEXEC));
+}
+
+/** Adds a descriptor to a set: `key`, 32 bits, comes with it for as long as there is something to be read. OsError. */
+export function epollAdd(epoll: number, fd: number, key: number): void {
+  const event = Buffer.alloc(EPOLL_EVENT.size);
+  event.writeUInt32LE(EPOLLIN, 0);
+  event.writeUInt32LE(key, EPOLL_EVENT.data);
+  check('epoll_ctl', libc.epoll_ctl(epoll, EPOLL_CTL.add, fd, event));
+}
+
+/** Takes a descriptor out of a set. OsError. */
+export function epollRemove(epoll: number, fd: number): void {
+  check('epoll_ctl', libc.epoll_ctl(epoll, EPOLL_CTL.remove, fd, null));
+}
+
+/**
+ * epoll_wait(2): blocks the thread. The epoll_events of up to `count` descriptors that are ready come to `address`, those
+ * that waited longest first. `timeout` in ms, -1 for ever.
+ */
+export function epollWait(epoll: number, address: number, count: number, timeout: number): number {
+  const result = libc.epoll_wait(epoll, address, count, timeout);
   return result < 0 ? -lastErrno() : result;
 }
 

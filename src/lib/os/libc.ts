@@ -13,6 +13,9 @@ interface Libc {
   listen: Call<[number, number]>;
   accept4: Call<[number, Memory, Memory, number]>;
   getsockname: Call<[number, Memory, Memory]>;
+  getpeername: Call<[number, Memory, Memory]>;
+  getsockopt: Call<[number, number, number, Memory, Memory]>;
+  if_nametoindex: Call<[Memory]>;
   setsockopt: Call<[number, number, number, Memory, number]>;
   send: Call<[number, Memory, number, number]>;
   sendto: Call<[number, Memory, number, number, Memory, number]>;
@@ -50,6 +53,9 @@ interface Libc {
   recvmmsg: Call<[number, number, number, number, number]>;
   sendmmsg: Call<[number, number, number, number]>;
   poll: Call<[number, number, number]>;
+  epoll_create1: Call<[number]>;
+  epoll_ctl: Call<[number, number, number, Memory]>;
+  epoll_wait: Call<[number, number, number, number]>;
   readAt: Call<[number, number, number]>;
   writeAt: Call<[number, number, number]>;
   getpwnam_r: Call<[Memory, Memory, Memory, number, Memory]>;
@@ -66,6 +72,9 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   listen: ['listen', 'int', ['int', 'int']],
   accept4: ['accept4', 'int', ['int', 'void *', 'void *', 'int']],
   getsockname: ['getsockname', 'int', ['int', 'void *', 'void *']],
+  getpeername: ['getpeername', 'int', ['int', 'void *', 'void *']],
+  getsockopt: ['getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']],
+  if_nametoindex: ['if_nametoindex', 'uint', ['void *']],
   setsockopt: ['setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint32']],
   send: ['send', 'int64', ['int', 'void *', 'size_t', 'int']],
   sendto: ['sendto', 'int64', ['int', 'void *', 'size_t', 'int', 'void *', 'uint32']],
@@ -103,6 +112,9 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   recvmmsg: ['recvmmsg', 'int', ['int', 'uint64', 'uint', 'int', 'uint64']],
   sendmmsg: ['sendmmsg', 'int', ['int', 'uint64', 'uint', 'int']],
   poll: ['poll', 'int', ['uint64', 'ulong', 'int']],
+  epoll_create1: ['epoll_create1', 'int', ['int']],
+  epoll_ctl: ['epoll_ctl', 'int', ['int', 'int', 'int', 'void *']],
+  epoll_wait: ['epoll_wait', 'int', ['int', 'uint64', 'int', 'int']],
   readAt: ['read', 'int64', ['int', 'uint64', 'size_t']],
   writeAt: ['write', 'int64', ['int', 'uint64', 'size_t']],
   getpwnam_r: ['getpwnam_r', 'int', ['void *', 'void *', 'void *', 'size_t', 'void *']],
