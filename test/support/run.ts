@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,18 @@ export function runTool(tool: string, args: readonly string[], options: ChildOpt
 export function spawnTool(tool: string, args: readonly string[], options: ChildOptions = {}): Child {
   const [file, ...first] = program;
   return spawnProgram(file, [...first, tool, ...args], options);
+}
+
+/**
+ * A script that is a tool of ours, for programs that start it themselves (UML, telnetd): its path, removed at the end of
+ * the test file.
+ * @param first words before those that it is given
+ */
+export function toolScript(tool: string, ...first: readonly string[]): string {
+  const words = [...program, tool, ...first].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  const script = join(temporaryDirectory(), tool);
+  writeFileSync(script, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`, { mode: 0o755 });
+  return script;
 }
 
 /** Runs any program to its end. */
