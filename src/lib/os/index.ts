@@ -4,6 +4,7 @@ export * from './arena.ts';
 export { asset, inBinary } from './assets.ts';
 export { errnoOf, errorText, hasCode, OsError, strerror } from './error.ts';
 export * from './file.ts';
+export * from './inet.ts';
 export { koffi } from './koffi.ts';
 export * from './mount.ts';
 export * from './process.ts';

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { check, checkBlocking, OsError } from './error.ts';
 import { koffi } from './koffi.ts';
-import { libc } from './libc.ts';
+import { lastErrno, libc } from './libc.ts';
 
 const AF_UNIX = 1;
 const SOCK_TYPES = { stream: 1, dgram: 2, seqpacket: 5 } as const;
@@ -110,6 +110,26 @@ export function socketAddress(fd: number): UnixAddress {
   return address.subarray(0, Math.min(length.readUInt32LE(), SOCKADDR_UN_SIZE));
 }
 
+const SO_TYPE = 3;
+const ENOTCONN = 107;
+
+/** What kind of socket a descriptor is. OsError ENOTSOCK if it is none. */
+export function socketType(fd: number): UnixSocketType | 'other' {
+  const value = Buffer.alloc(4);
+  const size = Buffer.from([4, 0, 0, 0]);
+  check('getsockopt', libc.getsockopt(fd, SOL_SOCKET, SO_TYPE, value, size));
+  const number = value.readInt32LE();
+  return (Object.keys(SOCK_TYPES) as UnixSocketType[]).find((type) => SOCK_TYPES[type] === number) ?? 'other';
+}
+
+/** Whether a socket has a peer. */
+export function isConnected(fd: number): boolean {
+  if (libc.getpeername(fd, Buffer.alloc(SOCKADDR_UN_SIZE), lengthWord()) === 0) return true;
+  const errno = lastErrno();
+  if (errno === ENOTCONN) return false;
+  throw new OsError('getpeername', errno);
+}
+
 /** Sends on a connected socket. Bytes sent, or undefined if it would block. A closed peer is OsError EPIPE, no signal. */
 export function send(fd: number, data: Uint8Array): number | undefined {
   return checkBlocking('send', libc.send(fd, data, data.length, MSG_NOSIGNAL));
@@ -205,6 +225,6 @@ function lengthWord(): Buffer {
 }
 
 function printable(address: UnixAddress): string | undefined {
-  if (address.length <= 3 || address[2] === 0) return undefined;
+  if (address.length <= 3 || address[0] !== AF_UNIX || address[2] === 0) return undefined;
   return Buffer.from(address.subarray(2)).toString().replace(/\0.*$/s, '');
 }
