@@ -51,9 +51,14 @@ export class Ports {
     const port = this.#ports.get(number);
     if (!port) return;
     this.#ports.delete(number);
-    this.#plane.remove(number);
-    port.close();
-    this.#numbers.give(number);
+    const gone = this.#plane.remove(number);
+    const end = (): void => {
+      port.close();
+      this.#numbers.give(number);
+    };
+    // The thread may be reading from the port's descriptor, whose number could be another file's in the next moment.
+    if (port.kind === 'client' || port.kind === 'vde') end();
+    else void gone.then(end);
   }
 
   /** What the thread of the frames told: a port whose other side is gone ends here too. */

@@ -1,16 +1,24 @@
-import { Arena, POLLFD, POLLIN, pollBatch } from '../../os/index.ts';
+import { availableParallelism } from 'node:os';
+import { Arena, yieldCpu } from '../../os/index.ts';
 import { Counters } from '../counters.ts';
 import { DaemonLink } from '../links/daemon-link.ts';
 import { type LinkSpec, type OwnLink, openLink } from '../links/index.ts';
 import { Forwarder, type Link, MAX_PORTS } from './forwarder.ts';
 import { FrameSlots } from './frame-slots.ts';
 import type { PlaneCommand, PlaneReport, PlaneSetup } from './messages.ts';
+import { Poller } from './poller.ts';
 import { Reporter } from './reporter.ts';
+import { Spinning } from './spinning.ts';
 
 /** Frames, headers and names; pages that no frame touches take no memory. */
 const ARENA_SIZE = 1024 * 1024;
 /** How long to wait for frames while something is to be reported in the next second, in ms. */
 const REPORT_WAIT_MS = 1000;
+
+/** The poller's number for the socket of the clients: no port has it. */
+const CLIENTS = 0xffff_ffff;
+/** Instead of a number of frames: the thread ends. */
+const STOP = -1;
 
 /** Seconds since the thread began. */
 const clock = (): number => performance.now() / 1000;
@@ -23,8 +31,8 @@ export interface PlaneHost {
 }
 
 /**
- * Moves frames until it is told to stop: takes a batch from a link, forwards it, sends it, and sleeps when none waits.
- * It blocks its thread. With clients only, the receiving call itself sleeps; with more links, poll does.
+ * Moves frames until it is told to stop: takes a batch from each link that has frames, forwards it, sends it, and sleeps
+ * when none waits. It blocks its thread. With clients only, the receiving call itself sleeps; with more links, epoll does.
  */
 export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetup, host: PlaneHost): void {
   const memory = new Arena(ARENA_SIZE);
@@ -35,9 +43,12 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
   const context = { memory, slots, forwarder, reporter };
   const clients = new DaemonLink(dataFd, context);
   const rung = new Int32Array(bell);
-  const pollFds = memory.take(MAX_PORTS * POLLFD.size);
+  /** Links with a descriptor of their own, by port. */
   const own = new Map<number, OwnLink>();
-  let links: Link[] = [];
+  const poller = new Poller(memory);
+  poller.add(dataFd, CLIENTS);
+  const spinning = new Spinning();
+  const maySpin = availableParallelism() > 1; // libuv asks sched_getaffinity
 
   function runCommands(): 'stop' | 'go on' {
     for (let command = host.nextCommand(); command; command = host.nextCommand()) {
@@ -55,6 +66,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
         break;
       case 'remove':
         removePort(command.port);
+        host.post({ report: 'removed', port: command.port });
         break;
       case 'set':
         forwarder.set(command.setting);
@@ -74,51 +86,98 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
     }
     const link = openLink(port, spec, context);
     own.set(port, link);
+    poller.add(link.fd, port);
     forwarder.addPort(port, link);
-    setLinks();
   }
 
   function removePort(port: number): void {
     forwarder.removePort(port);
     reporter.forgetPort(port);
-    if (own.delete(port)) setLinks();
+    const link = own.get(port);
+    if (!link) return;
+    own.delete(port);
+    poller.remove(link.fd);
   }
 
-  function setLinks(): void {
-    links = [clients, ...own.values()];
-    links.forEach(({ fd }, index) => {
-      const at = pollFds + index * POLLFD.size;
-      memory.u32[at >> 2] = fd;
-      memory.u16[(at + POLLFD.events) >> 1] = POLLIN;
-    });
+  function linkOf(key: number): Link | undefined {
+    return key === CLIENTS ? clients : own.get(key);
   }
 
-  function removeEnded(): void {
-    for (const [port, { ended }] of own) {
-      if (ended === undefined) continue;
-      removePort(port);
-      host.post({ report: 'ended', port, errno: ended === 'closed' ? undefined : ended });
+  function removeIfEnded(port: number): void {
+    const ended = own.get(port)?.ended;
+    if (ended === undefined) return;
+    removePort(port);
+    host.post({ report: 'ended', port, errno: ended === 'closed' ? undefined : ended });
+  }
+
+  /** Takes a batch from a link and sends it on. How many frames came; STOP if the thread is to end. */
+  function serve(link: Link, key: number, wait: 'wait' | 'poll'): number {
+    const count = link.take(wait);
+    // Before the frames are passed: what was sent after a port had gone must not go to it, nor what it sent before.
+    if (Atomics.exchange(rung, 0, 0) === 1) {
+      if (runCommands() === 'stop') return STOP;
+      if (linkOf(key) !== link) return 0;
     }
+    if (count === 0) return 0;
+    forwarder.startBatch();
+    link.pass(count);
+    clients.flush();
+    for (const each of own.values()) each.flush();
+    return count;
   }
 
-  setLinks();
-  for (;;) {
-    const mayBlock = links.length === 1 && !reporter.pending;
+  /** Serves each link that has frames once. How many came; STOP if the thread is to end. */
+  function serveReady(timeout: number): number {
+    const ready = poller.wait(timeout);
     let came = 0;
-    for (const link of links) {
-      const count = link.take(mayBlock ? 'wait' : 'poll');
-      // Before the frames are passed: what was sent after a port had gone must not go to it.
-      if (Atomics.exchange(rung, 0, 0) === 1 && runCommands() === 'stop') return;
-      if (count === 0) continue;
+    for (let index = 0; index < ready; index++) {
+      const key = poller.key(index);
+      const link = linkOf(key);
+      if (!link) continue; // a command took it away in this very turn
+      const count = serve(link, key, 'poll');
+      if (count === STOP) return STOP;
       came += count;
-      forwarder.startBatch();
-      link.pass(count);
-      for (const each of links) each.flush();
+      if (key !== CLIENTS) removeIfEnded(key);
     }
-    if (reporter.pending) reporter.catchUp();
-    if (own.size > 0) removeEnded();
-    if (came === 0 && !mayBlock) {
-      pollBatch(memory.address(pollFds), links.length, reporter.pending ? REPORT_WAIT_MS : -1);
+    return came;
+  }
+
+  /** One turn; it sleeps for a frame if `timeout`, in ms, is not 0. */
+  function turn(timeout: number): number {
+    if (own.size > 0 || timeout > 0) return serveReady(timeout);
+    return serve(clients, CLIENTS, timeout === 0 ? 'poll' : 'wait');
+  }
+
+  /** Looks for frames again and again, as long as it pays. */
+  function lookOut(): number {
+    const began = performance.now();
+    for (let before = began; ; ) {
+      const came = turn(0);
+      if (came !== 0) return came;
+      yieldCpu();
+      const now = performance.now();
+      if (!spinning.looked(began, before, now)) return 0;
+      before = now;
     }
+  }
+
+  function sleep(): number {
+    const timeout = reporter.pending ? REPORT_WAIT_MS : -1;
+    if (!maySpin) return turn(timeout);
+    const began = performance.now();
+    const came = turn(timeout);
+    spinning.slept(began, performance.now());
+    return came;
+  }
+
+  try {
+    for (;;) {
+      let came = spinning.window > 0 ? lookOut() : 0;
+      if (came === 0) came = sleep();
+      if (came === STOP) return;
+      if (reporter.pending) reporter.catchUp();
+    }
+  } finally {
+    poller.close();
   }
 }

@@ -29,6 +29,8 @@ export type PlaneCommand =
 export type PlaneReport =
   /** Frames of this port are forwarded from now on; the answer to `add`. */
   | { report: 'added'; port: number }
+  /** The thread has no more to do with this port; the answer to `remove`. Its descriptor may be closed only then. */
+  | { report: 'removed'; port: number }
   | { report: 'learned'; address: string; port: number; oldPort: number | undefined }
   | { report: 'unknown'; address: string; port: number }
   /** Log lines that were left out because too many came in a second. */

@@ -11,7 +11,8 @@ const WORKER_ASSET = 'switch-worker.cjs';
 export interface Plane {
   /** Forwards between this port and the others from the moment it resolves. */
   add(port: number, link: LinkSpec): Promise<void>;
-  remove(port: number): void;
+  /** Once it resolves the thread does not touch the port's descriptor any more, which may then be closed. */
+  remove(port: number): Promise<void>;
   set(setting: Setting): void;
   /** What the address table knows, or forgets. */
   ask(question: Question): Promise<AddressInfo[]>;
@@ -20,7 +21,7 @@ export interface Plane {
 }
 
 /** What the thread says of itself; the rest are answers. */
-export type FrameReport = Exclude<PlaneReport, { report: 'added' | 'answer' }>;
+export type FrameReport = Exclude<PlaneReport, { report: 'added' | 'removed' | 'answer' }>;
 
 export interface PlaneOptions {
   kind: 'switch' | 'hub';
@@ -37,18 +38,22 @@ export function startPlane({ kind, dataFd, counters, onReport, onFailure }: Plan
   const wakeUp = unixSocket('dgram');
   connect(wakeUp, socketAddress(dataFd));
   const worker = startWorker({ kind, dataFd, bell: bell.buffer, counters: counters.shared });
-  const added = new Map<number, () => void>();
+  // Commands are answered in their order.
+  const added: (() => void)[] = [];
+  const removed: (() => void)[] = [];
   const asked = new Map<number, (addresses: AddressInfo[]) => void>();
   let questions = 0;
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  void ended.then(() => {
+    for (const done of removed) done();
+  });
   // Node joins its threads when it exits, and this one sleeps in a system call until a frame comes.
   process.once('exit', ring);
 
   worker.on('message', (message: PlaneReport) => {
-    if (message.report === 'added') {
-      added.get(message.port)?.();
-      added.delete(message.port);
-    } else if (message.report === 'answer') {
+    if (message.report === 'added') added.shift()?.();
+    else if (message.report === 'removed') removed.shift()?.();
+    else if (message.report === 'answer') {
       asked.get(message.id)?.(message.addresses);
       asked.delete(message.id);
     } else onReport(message);
@@ -73,10 +78,14 @@ export function startPlane({ kind, dataFd, counters, onReport, onFailure }: Plan
   return {
     add: (port, link) =>
       new Promise((resolve) => {
-        added.set(port, resolve);
+        added.push(resolve);
         command({ command: 'add', port, link });
       }),
-    remove: (port) => command({ command: 'remove', port }),
+    remove: (port) =>
+      new Promise((resolve) => {
+        removed.push(resolve);
+        command({ command: 'remove', port });
+      }),
     set: (setting) => command({ command: 'set', setting }),
     ask: (question) =>
       new Promise((resolve) => {
