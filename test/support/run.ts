@@ -32,16 +32,21 @@ afterAll(async () => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
 });
 
+/** The words that run a tool of ours, for tests that start it through another program (`ip netns exec`, `setpriv`). */
+export function toolCommand(tool: string, args: readonly string[]): [string, ...string[]] {
+  return [...program, tool, ...args];
+}
+
 /** Runs a tool of ours to its end; its input is empty unless `stdin` is given. */
 export function runTool(tool: string, args: readonly string[], options: ChildOptions = {}): Promise<Outcome> {
-  const [file, ...first] = program;
-  return run(file, [...first, tool, ...args], options);
+  const [file, ...words] = toolCommand(tool, args);
+  return run(file, words, options);
 }
 
 /** Starts a tool of ours that goes on running: `waitFor` its output, `write` to it, `kill` it. Killed at the end of the test file. */
 export function spawnTool(tool: string, args: readonly string[], options: ChildOptions = {}): Child {
-  const [file, ...first] = program;
-  return spawnProgram(file, [...first, tool, ...args], options);
+  const [file, ...words] = toolCommand(tool, args);
+  return spawnProgram(file, words, options);
 }
 
 /**
