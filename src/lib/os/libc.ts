@@ -32,6 +32,18 @@ interface Libc {
   ioctlPtr: Call<[number, number, Memory]>;
   lseek: Call<[number, number, number]>;
   fallocate: Call<[number, number, number, number]>;
+  ftruncate: Call<[number, number]>;
+  openat: Call<[number, Memory, number, number]>;
+  statx: Call<[number, Memory, number, number, Memory]>;
+  mkdirat: Call<[number, Memory, number]>;
+  unlinkat: Call<[number, Memory, number]>;
+  renameat: Call<[number, Memory, number, Memory]>;
+  linkat: Call<[number, Memory, number, Memory, number]>;
+  syscallMknodat: Call<[number, number, Memory, number, number]>;
+  fchownat: Call<[number, Memory, number, number, number]>;
+  utimensat: Call<[number, Memory, Memory, number]>;
+  syncfs: Call<[number]>;
+  flock: Call<[number, number]>;
   copy_file_range: Call<[number, Memory, number, Memory, number, number]>;
   preadv2: Call<[number, Memory, number, number, number]>;
   posix_openpt: Call<[number]>;
@@ -91,6 +103,18 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   ioctlPtr: ['ioctl', 'int', ['int', 'ulong', 'void *']],
   lseek: ['lseek64', 'int64', ['int', 'int64', 'int']],
   fallocate: ['fallocate64', 'int', ['int', 'int', 'int64', 'int64']],
+  ftruncate: ['ftruncate64', 'int', ['int', 'int64']],
+  openat: ['openat64', 'int', ['int', 'void *', 'int', 'uint']],
+  statx: ['statx', 'int', ['int', 'void *', 'int', 'uint', 'void *']],
+  mkdirat: ['mkdirat', 'int', ['int', 'void *', 'uint']],
+  unlinkat: ['unlinkat', 'int', ['int', 'void *', 'int']],
+  renameat: ['renameat', 'int', ['int', 'void *', 'int', 'void *']],
+  linkat: ['linkat', 'int', ['int', 'void *', 'int', 'void *', 'int']],
+  syscallMknodat: ['syscall', 'long', ['long', 'int', 'void *', 'uint', 'ulong']],
+  fchownat: ['fchownat', 'int', ['int', 'void *', 'uint32', 'uint32', 'int']],
+  utimensat: ['utimensat', 'int', ['int', 'void *', 'void *', 'int']],
+  syncfs: ['syncfs', 'int', ['int']],
+  flock: ['flock', 'int', ['int', 'int']],
   copy_file_range: ['copy_file_range', 'int64', ['int', 'void *', 'int', 'void *', 'size_t', 'uint']],
   preadv2: ['preadv64v2', 'int64', ['int', 'void *', 'int', 'int64', 'int']],
   posix_openpt: ['posix_openpt', 'int', ['int']],
