@@ -69,6 +69,18 @@ function ipv6Bytes(host: string): Buffer {
   return bytes;
 }
 
+/** The number of the interface that an IPv6 address names; 0 for none, and for IPv4. */
+export function scopeOf(address: InetAddress): number {
+  return ipVersion(address) === 4 ? 0 : Buffer.from(address).readUInt32LE(SOCKADDR_IN6.scope);
+}
+
+/** Any address of this host, with the port of another. */
+export function anyAddress(like: InetAddress): InetAddress {
+  const bytes = Buffer.alloc(like.length);
+  bytes.set(like.subarray(0, SOCKADDR_IN.address));
+  return bytes;
+}
+
 export function ipVersion(address: InetAddress): IpVersion {
   return address.length === SOCKADDR_IN.size ? 4 : 6;
 }
@@ -105,38 +117,49 @@ export function neverFragment(fd: number, version: IpVersion): void {
 }
 
 /**
- * Takes a socket into a multicast group.
- * @param index the interface; 0 for the one that the route to the group names
+ * An interface for multicast: its number, 0 for the one that the route to the group names, or (IPv4) one of its
+ * addresses, where 0.0.0.0 is the route's again.
  */
-export function joinGroup(fd: number, group: InetAddress, index: number): void {
+export type MulticastInterface = number | InetAddress;
+
+/** Takes a socket into a multicast group. */
+export function joinGroup(fd: number, group: InetAddress, via: MulticastInterface): void {
   const version = ipVersion(group);
   const { level, join } = OPTIONS[version];
-  const request = Buffer.alloc(version === 4 ? 12 : 20); // struct ip_mreqn, struct ipv6_mreq
-  const address = version === 4 ? SOCKADDR_IN : SOCKADDR_IN6;
-  request.set(group.subarray(address.address, address.address + address.addressSize));
-  request.writeUInt32LE(index, version === 4 ? 8 : 16);
+  const { address, addressSize } = version === 4 ? SOCKADDR_IN : SOCKADDR_IN6;
+  const wanted = group.subarray(address, address + addressSize);
+  const request = version === 4 ? mreqn(wanted, via) : Buffer.concat([wanted, word(Number(via))]); // struct ipv6_mreq
   check('setsockopt', libc.setsockopt(fd, level, join, request, request.length));
 }
 
-/** How a socket sends to groups: over which interface (0: as the route says), how far, and whether this host gets it too. */
+/** How a socket sends to groups: over which interface, how far, and whether other sockets of this host get it too. */
 export function setMulticast(
   fd: number,
   version: IpVersion,
-  { index, ttl, loop }: { index: number; ttl: number; loop: 'on' | 'off' },
+  { via, ttl, loop }: { via: MulticastInterface; ttl: number; loop: 'on' | 'off' },
 ): void {
   const options = OPTIONS[version];
   setInt(fd, options.level, options.ttl, ttl);
   setInt(fd, options.level, options.loop, loop === 'on' ? 1 : 0);
-  if (version === 6) setInt(fd, options.level, options.interface, index);
-  else {
-    const request = Buffer.alloc(12); // struct ip_mreqn
-    request.writeUInt32LE(index, 8);
-    check('setsockopt', libc.setsockopt(fd, options.level, options.interface, request, request.length));
-  }
+  const request = version === 4 ? mreqn(new Uint8Array(4), via) : word(Number(via));
+  check('setsockopt', libc.setsockopt(fd, options.level, options.interface, request, request.length));
+}
+
+/** struct ip_mreqn: group, address of the interface, number of the interface. */
+function mreqn(group: Uint8Array, via: MulticastInterface): Buffer {
+  const request = Buffer.alloc(12);
+  request.set(group);
+  if (typeof via === 'number') request.writeInt32LE(via, 8);
+  else request.set(via.subarray(SOCKADDR_IN.address, SOCKADDR_IN.address + SOCKADDR_IN.addressSize), 4);
+  return request;
 }
 
 function setInt(fd: number, level: number, option: number, value: number): void {
+  check('setsockopt', libc.setsockopt(fd, level, option, word(value), 4));
+}
+
+function word(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32LE(value);
-  check('setsockopt', libc.setsockopt(fd, level, option, bytes, bytes.length));
+  return bytes;
 }

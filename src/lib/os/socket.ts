@@ -10,7 +10,9 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
 const SCM_RIGHTS = 1;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_TRUNC = 0x20;
@@ -96,10 +98,19 @@ export function accept(fd: number): number | undefined {
 
 /** Asks for room for this many bytes that were sent and not yet received. The kernel grants less without CAP_NET_ADMIN. */
 export function setSendBuffer(fd: number, bytes: number): void {
+  setBuffer(fd, bytes, SO_SNDBUFFORCE, SO_SNDBUF);
+}
+
+/** Asks for room for this many bytes that came and were not yet taken. The kernel grants less without CAP_NET_ADMIN. */
+export function setReceiveBuffer(fd: number, bytes: number): void {
+  setBuffer(fd, bytes, SO_RCVBUFFORCE, SO_RCVBUF);
+}
+
+function setBuffer(fd: number, bytes: number, force: number, ask: number): void {
   const value = Buffer.alloc(4);
   value.writeInt32LE(bytes);
-  if (libc.setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, value, value.length) === 0) return;
-  check('setsockopt', libc.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length));
+  if (libc.setsockopt(fd, SOL_SOCKET, force, value, value.length) === 0) return;
+  check('setsockopt', libc.setsockopt(fd, SOL_SOCKET, ask, value, value.length));
 }
 
 /** The address that a socket is bound to, exactly as long as the kernel says. */

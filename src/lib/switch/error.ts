@@ -1,3 +1,5 @@
+import type { Attachment } from './ports.ts';
+
 /** What went wrong on the guest's side of a switch; the texts are the UML kernel's (drivers/daemon_user.c). */
 const TEXTS = {
   CONTROL_SOCKET: (errno) => `daemon_open : control socket failed, errno = ${errno}`,
@@ -29,17 +31,43 @@ export interface SocketTrouble {
   /** Another program serves it, or it can't be made or removed. */
   reason: 'in-use' | 'stuck';
   /** The calls that failed on the way. */
-  steps: { call: 'bind' | 'connect' | 'unlink'; errno: number | 'not-socket' }[];
+  steps: { call: 'bind' | 'connect' | 'mkdir' | 'unlink'; errno: number | 'not-socket' }[];
 }
+
+/**
+ * Why a descriptor can't be a port: there is none of this number, it is a stream, it has no peer, it is a device for
+ * packets without Ethernet headers, its frames have headers of the device's own, or it is something else altogether.
+ */
+export type DescriptorTrouble = 'closed' | 'stream' | 'unconnected' | 'tun' | 'header' | 'other';
 
 export type SwitchErrorDetail =
   | { code: 'SOCKETS'; control: SocketTrouble | undefined; data: SocketTrouble | undefined }
   /** The tap device could not be had: `open` of /dev/net/tun, or naming the device. */
   | { code: 'TAP'; step: 'open' | 'name'; errno: number }
+  /** There is no port of this number. */
+  | { code: 'PORT'; port: number }
+  /** All numbers of ports are in use. */
+  | { code: 'PORTS'; limit: number }
+  /** Not the number of a VLAN: 1 to 4094. */
+  | { code: 'VLAN'; vlan: number }
+  /** A trunk that carries no VLAN. */
+  | { code: 'TRUNK'; port: number }
+  /** The port is asked to get copies of its own frames. */
+  | { code: 'MIRROR'; port: number }
+  /** Not a number of seconds after which an address is forgotten. */
+  | { code: 'AGEING'; seconds: number }
+  /** Not an Ethernet address. */
+  | { code: 'ADDRESS'; address: string }
+  /** An inherited descriptor that can't be a port. */
+  | { code: 'DESCRIPTOR'; fd: number; reason: DescriptorTrouble }
+  /** Another port that was asked for could not be had: the call that failed. */
+  | { code: 'ATTACH'; attachment: Attachment; call: string; errno: number }
+  /** Nobody can connect to a BESS socket, or to a directory as vde_switch has it. */
+  | { code: 'LISTEN'; kind: 'bess' | 'vde'; trouble: SocketTrouble }
   /** The thread that moves the frames died. */
   | { code: 'PLANE'; reason: string };
 
-/** A switch could not be started, or could not go on. `detail` says which part and why; messages.ts has the texts. */
+/** A switch could not be started, could not go on, or can't do what it is asked for. `detail` says which part and why; messages.ts has the texts. */
 export class SwitchError extends Error {
   override readonly name = 'SwitchError';
   readonly code: SwitchErrorDetail['code'];

@@ -1,6 +1,7 @@
 /** Every text that uml_switch shows, in the words of the C switch where it has any (spec 8). */
 import { strerror } from '../os/index.ts';
-import type { SocketTrouble, SwitchErrorDetail } from './error.ts';
+import { attachmentName } from './endpoint.ts';
+import type { DescriptorTrouble, SocketTrouble, SwitchErrorDetail } from './error.ts';
 import type { SwitchEvent } from './events.ts';
 import type { FrameReport } from './plane/thread.ts';
 
@@ -95,17 +96,50 @@ export function errorLines(detail: SwitchErrorDetail, program: string, sockets: 
   switch (detail.code) {
     case 'TAP':
       return [err(`${TAP_STEPS[detail.step]}: ${strerror(detail.errno)}`)];
+    case 'DESCRIPTOR':
+      return [err(`${program}: descriptor ${detail.fd} ${DESCRIPTOR_TROUBLES[detail.reason]}`)];
+    case 'ATTACH':
+      return [err(`${program}: ${attachmentName(detail.attachment)}: ${detail.call}: ${strerror(detail.errno)}`)];
+    case 'LISTEN':
+      return [
+        ...stepTexts(detail.trouble),
+        ...troubleTexts({ [detail.kind]: detail.trouble }),
+        ...adviceForOne(detail.trouble),
+      ].map(err);
+    case 'PORT':
+      return [err(`${program}: there is no port ${detail.port}`)];
+    case 'PORTS':
+      return [err(`${program}: all ports are in use; there are ${detail.limit}`)];
+    case 'VLAN':
+      return [err(`${program}: VLANs have numbers from 1 to 4094, not ${detail.vlan}`)];
+    case 'TRUNK':
+      return [err(`${program}: a trunk carries at least one VLAN`)];
+    case 'MIRROR':
+      return [err(`${program}: port ${detail.port} can't get copies of its own frames`)];
+    case 'AGEING':
+      return [err(`${program}: an ageing time has whole seconds, 1,000,000 at most, not ${detail.seconds}`)];
+    case 'ADDRESS':
+      return [err(`${program}: not an Ethernet address: ${detail.address}`)];
     case 'PLANE':
       return [err(`${program}: no frames can be forwarded: ${detail.reason}`)];
     case 'SOCKETS': {
       const { control, data } = detail;
       const advice = sockets === 2 ? adviceForTwo(program, control, data) : adviceForOne(control);
-      return [...stepTexts(control), ...stepTexts(data), ...troubleTexts(detail), ...advice].map(err);
+      return [...stepTexts(control), ...stepTexts(data), ...troubleTexts({ control, data }), ...advice].map(err);
     }
   }
 }
 
 const TAP_STEPS = { open: 'Failed to open /dev/net/tun', name: 'TUNSETIFF failed' } as const;
+
+const DESCRIPTOR_TROUBLES: Record<DescriptorTrouble, string> = {
+  closed: 'is not open',
+  stream: 'is a stream: frames need a socket that keeps messages apart (SOCK_SEQPACKET or SOCK_DGRAM)',
+  unconnected: 'is a socket without a peer',
+  tun: 'is a tun device, which has no Ethernet: a tap is needed',
+  header: 'is a tap whose frames have a header: IFF_NO_PI without IFF_VNET_HDR is needed',
+  other: 'is neither a connected socket nor a tap device',
+};
 
 function stepTexts(trouble: SocketTrouble | undefined): string[] {
   return (trouble?.steps ?? []).map(({ call, errno }) => {
@@ -114,18 +148,16 @@ function stepTexts(trouble: SocketTrouble | undefined): string[] {
   });
 }
 
-function troubleTexts({
-  control,
-  data,
-}: {
-  control?: SocketTrouble | undefined;
-  data?: SocketTrouble | undefined;
-}): string[] {
-  const text = (which: string, { path, reason }: SocketTrouble): string =>
-    reason === 'in-use'
+function troubleTexts(
+  troubles: { [which in 'control' | 'data' | 'bess' | 'vde']?: SocketTrouble | undefined },
+): string[] {
+  return Object.entries(troubles).flatMap(([which, trouble]) => {
+    if (!trouble) return [];
+    const { path, reason } = trouble;
+    return reason === 'in-use'
       ? `The ${which} socket '${path}' has another server attached to it`
       : `The ${which} socket '${path}' exists, isn't used, but couldn't be removed`;
-  return [...(control ? [text('control', control)] : []), ...(data ? [text('data', data)] : [])];
+  });
 }
 
 function adviceForOne(control: SocketTrouble | undefined): string[] {

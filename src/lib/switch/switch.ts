@@ -17,7 +17,7 @@ import { type BoundSocket, bindPath, unlinkBound } from './control/sockets.ts';
 import { Counters } from './counters.ts';
 import { type SocketTrouble, SwitchError } from './error.ts';
 import type { SwitchEvent } from './events.ts';
-import { openTap } from './links/tap.ts';
+import { openTap } from './attach/tap.ts';
 import { MAX_PORTS } from './plane/forwarder.ts';
 import { startPlane } from './plane/thread.ts';
 import { dataAddress } from './protocol.ts';

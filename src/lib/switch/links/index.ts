@@ -3,14 +3,43 @@ import type { Arena } from '../../os/index.ts';
 import type { Forwarder, Link } from '../plane/forwarder.ts';
 import type { FrameSlots } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
+import type { PortKind } from '../ports.ts';
 import { TapLink } from './tap-link.ts';
+
+/** Which datagrams of an inet link are its peer's. Addresses are raw, as the kernel gives them. */
+export type SourceRule =
+  | { take: 'all' }
+  /** Those of this address and port. */
+  | { take: 'endpoint'; address: Uint8Array }
+  /** Those of this address, from any port. */
+  | { take: 'host'; address: Uint8Array }
+  /** All but those of this address and port: our own, which a multicast group sends back. */
+  | { take: 'others'; address: Uint8Array };
 
 /** What a link is made from, in the thread of the frames. Descriptors stay the main thread's. */
 export type LinkSpec =
   /** One of the clients behind the data socket, by its address of 110 bytes. */
-  | { kind: 'client'; address: Uint8Array }
+  { kind: 'client'; address: Uint8Array } | OwnLinkSpec;
+
+/** A port with a descriptor of its own. */
+export type OwnLinkSpec =
   /** A tap's descriptor, non-blocking. */
-  | { kind: 'tap'; fd: number };
+  | { kind: 'tap'; fd: number }
+  /** A connected socket with one frame a message, for a port of kind `port`. */
+  | { kind: 'packet'; port: PortKind; fd: number; type: 'seqpacket' | 'dgram' }
+  /**
+   * UDP sockets with one frame a datagram: frames come on `fd` and go out on `sendFd` (which may be the same), to the
+   * address `to` if that is not connected. With `vni` the datagrams are VXLAN's.
+   */
+  | {
+      kind: 'inet';
+      port: 'udp' | 'mcast' | 'vxlan';
+      fd: number;
+      sendFd: number;
+      to: Uint8Array | undefined;
+      from: SourceRule;
+      vni?: number | undefined;
+    };
 
 /** What all links share. */
 export interface LinkContext {
@@ -27,9 +56,12 @@ export interface OwnLink extends Link {
 }
 
 /** The link of a port that has a descriptor of its own. */
-export function openLink(port: number, spec: Exclude<LinkSpec, { kind: 'client' }>, context: LinkContext): OwnLink {
+export function openLink(port: number, spec: OwnLinkSpec, context: LinkContext): OwnLink {
   switch (spec.kind) {
     case 'tap':
       return new TapLink(port, spec.fd, context);
+    case 'packet':
+    case 'inet':
+      throw new Error(`there are no ${spec.kind} links yet`);
   }
 }

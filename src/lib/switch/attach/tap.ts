@@ -4,11 +4,11 @@ import { errnoOf, ioctl, OsError } from '../../os/index.ts';
 import { SwitchError } from '../error.ts';
 
 const TUNSETIFF = 0x400454ca;
-const IFF_TAP = 0x0002;
-const IFF_NO_PI = 0x1000;
-const IFREQ_SIZE = 40;
+export const IFF_TAP = 0x0002;
+export const IFF_NO_PI = 0x1000;
+export const IFREQ_SIZE = 40;
 /** IFNAMSIZ with its NUL. */
-const NAME_SIZE = 16;
+export const NAME_SIZE = 16;
 
 /**
  * Attaches to the tap device of this name, which is made if it is not there. Non-blocking, closed on exec.
