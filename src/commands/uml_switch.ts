@@ -88,6 +88,7 @@ async function serve(settings: Settings, name: string, readyFd: number | undefin
     onEvent: (event) => print(messages.eventLines(event)),
     onFailure: end,
   });
+  if (settings.tap !== undefined) await attach(network, settings.tap);
   for (const signal of ENDING_SIGNALS) process.once(signal, () => dieOf(signal, network));
   print([messages.attachedLine(name, settings.control, settings.data, settings.tap)]);
   network.run();
@@ -106,6 +107,17 @@ async function serve(settings: Settings, name: string, readyFd: number | undefin
   process.stdin.destroy();
   if (reason !== 'input') throw reason;
   return 0;
+}
+
+/** Nothing is left behind if it fails. */
+async function attach(network: Switch, tap: string): Promise<void> {
+  try {
+    await network.attach({ kind: 'tap', device: tap });
+  } catch (error) {
+    removeSockets(network);
+    await network.close();
+    throw error;
+  }
 }
 
 /** Cleans up and dies of the signal, so that the parent sees what ended us. */

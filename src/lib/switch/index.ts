@@ -3,4 +3,17 @@ export { connectDaemon, type DaemonOptions, type DaemonPort } from './client/cli
 export { DaemonError, type DaemonErrorCode, SwitchError, type SwitchErrorDetail } from './error.ts';
 export type { SwitchEvent } from './events.ts';
 export * as switchMessages from './messages.ts';
+export type {
+  AddressFilter,
+  AddressInfo,
+  Attachment,
+  Endpoint,
+  Mirror,
+  PortCounters,
+  PortInfo,
+  PortKind,
+  PortVlan,
+  Setting,
+  SwitchSettings,
+} from './ports.ts';
 export { openSwitch, type Switch, type SwitchOptions } from './switch.ts';

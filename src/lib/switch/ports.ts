@@ -36,9 +36,13 @@ export type PortVlan =
 
 /** Since the port was made. `rx` is what the switch received from the port, `tx` what it sent to it. */
 export interface PortCounters {
+  /** All that came, also what was dropped. */
   rxFrames: number;
   rxBytes: number;
-  /** Received and not forwarded: runts, frames too long, frames of a VLAN that the port is not in, a port that is down. */
+  /**
+   * Of those, what was not forwarded because it may not be: runts, frames too long or from a group address, frames of a
+   * VLAN that the port is not in, a port that is down, an address that belongs to another port in a loop.
+   */
   rxDropped: number;
   txFrames: number;
   txBytes: number;
@@ -70,6 +74,20 @@ export interface AddressInfo {
   age: number;
 }
 
+/** Copies for port `to` of every frame that the ports of `from` send or receive. */
+export interface Mirror {
+  from: 'all' | readonly number[];
+  to: number;
+}
+
+/** What holds for the whole switch. */
+export interface SwitchSettings {
+  kind: 'switch' | 'hub';
+  /** Seconds of silence after which an address is forgotten; 0 for never. */
+  ageing: number;
+  mirror: Mirror | undefined;
+}
+
 /** What is changed while the switch runs. */
 export type Setting =
   | { set: 'kind'; kind: 'switch' | 'hub' }
@@ -78,7 +96,7 @@ export type Setting =
   | { set: 'state'; port: number; state: 'up' | 'down' }
   | { set: 'vlan'; port: number; vlan: PortVlan }
   /** Port `to` gets a copy of every frame that the ports of `from` send or receive; undefined ends it. */
-  | { set: 'mirror'; mirror: { from: 'all' | readonly number[]; to: number } | undefined };
+  | { set: 'mirror'; mirror: Mirror | undefined };
 
 /** Which addresses are meant: all without any field. */
 export interface AddressFilter {

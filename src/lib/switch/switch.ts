@@ -1,34 +1,19 @@
-import {
-  bind,
-  closeFd,
-  hasCode,
-  listen,
-  SOCKADDR_UN_SIZE,
-  setSendBuffer,
-  setStatusFlags,
-  socketAddress,
-  statusFlags,
-  type UnixAddress,
-  unixSocket,
-} from '../os/index.ts';
+import { closeFd } from '../os/index.ts';
+import { openAttachment } from './attachments.ts';
+import { openSockets, wholeAddress } from './control/open-sockets.ts';
+import { PORT_LIMIT } from './control/port-numbers.ts';
 import { Ports } from './control/ports.ts';
 import { serveControl } from './control/serve.ts';
-import { type BoundSocket, bindPath, unlinkBound } from './control/sockets.ts';
+import { unlinkBound } from './control/sockets.ts';
 import { Counters } from './counters.ts';
-import { type SocketTrouble, SwitchError } from './error.ts';
+import { SwitchError } from './error.ts';
 import type { SwitchEvent } from './events.ts';
-import { openTap } from './attach/tap.ts';
+import { parseAddress } from './plane/address.ts';
 import { MAX_PORTS } from './plane/forwarder.ts';
+import { DEFAULT_AGEING } from './plane/mac-table.ts';
+import type { Question } from './plane/messages.ts';
 import { startPlane } from './plane/thread.ts';
-import { dataAddress } from './protocol.ts';
-
-const BACKLOG = 15;
-const O_NONBLOCK = 0o4000;
-/**
- * Frames in the receivers' queues count against the sender's buffer: with the default one, a few clients that do not
- * read would keep the switch from sending to all others. In bytes; without CAP_NET_ADMIN the kernel grants 0.4 MiB.
- */
-const SEND_BUFFER = 32 * 1024 * 1024;
+import type { AddressFilter, AddressInfo, Attachment, PortInfo, Setting, SwitchSettings } from './ports.ts';
 
 export interface SwitchOptions {
   kind: 'switch' | 'hub';
@@ -36,8 +21,7 @@ export interface SwitchOptions {
   control: string;
   /** Path of the data socket, which clients of version 0 have to know. Without it, it has an abstract name. */
   data?: string | undefined;
-  /** Name of a tap device of the host that becomes a port. */
-  tap?: string | undefined;
+  /** What happened before `run` is told there. */
   onEvent: (event: SwitchEvent) => void;
   /** The switch can't go on; it should be closed. */
   onFailure: (error: SwitchError) => void;
@@ -50,96 +34,44 @@ export interface Switch {
   close(): Promise<void>;
   /** Removes the socket files. What could not be removed, and why. */
   removeSockets(): { socket: 'control' | 'data'; path: string; errno: number }[];
+
+  /** All ports, by number. */
+  ports(): PortInfo[];
+  /**
+   * Makes a port of something that the switch opens itself; also before `run`.
+   * @returns its number; its frames are forwarded then
+   * @throws SwitchError PORTS; TAP, DESCRIPTOR or ATTACH if it can't be opened
+   */
+  attach(attachment: Attachment): Promise<number>;
+  /** Takes a port away, whatever is behind it; a client is disconnected. @throws SwitchError PORT */
+  detach(port: number): void;
+  /** Gives a port a name. @throws SwitchError PORT */
+  rename(port: number, name: string): void;
+
+  settings(): SwitchSettings;
+  /** Holds for the frames that come after this. @throws SwitchError PORT, VLAN, TRUNK, MIRROR, AGEING */
+  change(setting: Setting): void;
+  /** The addresses that the switch knows, in no order. @throws SwitchError PORT, ADDRESS */
+  addresses(filter: AddressFilter): Promise<AddressInfo[]>;
+  /** Forgets addresses: which they were. @throws SwitchError PORT, ADDRESS */
+  forget(filter: AddressFilter): Promise<AddressInfo[]>;
 }
 
 /**
- * Makes the sockets of a switch, so that clients can connect, and opens its tap device.
- * @throws SwitchError SOCKETS or TAP; nothing is left behind then
+ * Makes the sockets of a switch, so that clients can connect.
+ * @throws SwitchError SOCKETS; nothing is left behind then
  */
-export function openSwitch(options: SwitchOptions): Switch {
-  const { control, data, dataFd } = openSockets(options.control, options.data);
-  const bound = data ? { control, data } : { control };
-  let tapFd: number | undefined;
-  try {
-    if (options.tap !== undefined) tapFd = openTap(options.tap);
-  } catch (error) {
-    for (const each of Object.values(bound)) unlinkBound(each);
-    closeFd(control.fd);
-    closeFd(dataFd);
-    throw error;
-  }
-  let stop: (() => Promise<void>) | undefined;
-  return {
-    run() {
-      stop = serve(options, control.fd, dataFd, tapFd);
-    },
-    async close() {
-      await stop?.();
-      for (const fd of [control.fd, dataFd, ...(tapFd === undefined ? [] : [tapFd])]) closeFd(fd);
-    },
-    removeSockets: () =>
-      (['control', 'data'] as const).flatMap((socket) => {
-        const file = socket === 'control' ? control : data;
-        const errno = file && unlinkBound(file);
-        return errno === undefined ? [] : [{ socket, path: file!.path, errno }];
-      }),
-  };
-}
-
-interface Sockets {
-  control: BoundSocket;
-  /** The data socket's file, if it has one. */
-  data: BoundSocket | undefined;
-  dataFd: number;
-}
-
-function openSockets(controlPath: string, dataPath: string | undefined): Sockets {
-  const control = bindPath('stream', controlPath);
-  const data = dataPath === undefined ? undefined : bindPath('dgram', dataPath);
-  if (isTrouble(control) || isTrouble(data)) {
-    for (const each of [control, data]) {
-      if (each === undefined || isTrouble(each)) continue;
-      unlinkBound(each);
-      closeFd(each.fd);
-    }
-    throw new SwitchError({
-      code: 'SOCKETS',
-      control: isTrouble(control) ? control : undefined,
-      data: isTrouble(data) ? data : undefined,
-    });
-  }
-  listen(control.fd, BACKLOG);
-  const dataFd = data?.fd ?? abstractSocket();
-  setStatusFlags(dataFd, statusFlags(dataFd) & ~O_NONBLOCK); // the frames' thread sleeps in it
-  setSendBuffer(dataFd, SEND_BUFFER);
-  return { control, data, dataFd };
-}
-
-function isTrouble(outcome: BoundSocket | SocketTrouble | undefined): outcome is SocketTrouble {
-  return outcome !== undefined && 'reason' in outcome;
-}
-
-/** A data socket with a name of our own: the pid, and the first count from the clock's microseconds on that is free. */
-function abstractSocket(): number {
-  const fd = unixSocket('dgram');
-  for (let usecs = Math.trunc(performance.now() * 1000) % 1_000_000; ; usecs++) {
-    try {
-      bind(fd, dataAddress(process.pid, usecs));
-      return fd;
-    } catch (error) {
-      if (!hasCode(error, 'EADDRINUSE')) throw error;
-    }
-  }
-}
-
-/** Starts the thread of the frames and serves the control socket. Gives the function that ends both. */
-function serve(
-  { kind, tap: tapName, onEvent, onFailure }: SwitchOptions,
-  controlFd: number,
-  dataFd: number,
-  tapFd: number | undefined,
-): () => Promise<void> {
+export function openSwitch({ kind, control: controlPath, data: dataPath, onEvent, onFailure }: SwitchOptions): Switch {
+  const { control, data, dataFd } = openSockets(controlPath, dataPath);
+  const settings: SwitchSettings = { kind, ageing: DEFAULT_AGEING, mirror: undefined };
   const counters = new Counters(MAX_PORTS);
+  let closeControl = (): void => {};
+  /** Events that wait for `run`. */
+  let early: SwitchEvent[] | undefined = [];
+  const tell = (event: SwitchEvent): void => {
+    if (early) early.push(event);
+    else onEvent(event);
+  };
   const plane = startPlane({
     kind,
     dataFd,
@@ -147,27 +79,58 @@ function serve(
     onReport: (report) => ports.handle(report),
     onFailure: (error) => onFailure(new SwitchError({ code: 'PLANE', reason: error.message })),
   });
-  const ports = new Ports(plane, counters, onEvent);
-  if (tapFd !== undefined) {
-    const port = ports.reserve()!;
-    void ports.add(port, 'tap', tapName ?? '', { kind: 'tap', fd: tapFd }, () => {});
-    onEvent({ event: 'connected', port });
-  }
-  const closeControl = serveControl({
-    fd: controlFd,
-    dataAddress: wholeAddress(socketAddress(dataFd)),
-    ports,
-    onEvent,
-  });
-  return () => {
-    closeControl();
-    return plane.stop();
-  };
-}
+  const ports = new Ports(plane, counters, settings, tell);
 
-/** All 110 bytes, as clients of the protocol expect them. */
-function wholeAddress(address: UnixAddress): UnixAddress {
-  const whole = Buffer.alloc(SOCKADDR_UN_SIZE);
-  whole.set(address);
-  return whole;
+  async function ask(question: Question): Promise<AddressInfo[]> {
+    const { address, port } = question.filter;
+    if (port !== undefined) ports.check(port);
+    if (address !== undefined && !parseAddress(address)) throw new SwitchError({ code: 'ADDRESS', address });
+    return plane.ask(question);
+  }
+
+  return {
+    run() {
+      const waiting = early ?? [];
+      early = undefined;
+      for (const event of waiting) onEvent(event);
+      closeControl = serveControl({ fd: control.fd, dataAddress: wholeAddress(dataFd), ports, onEvent });
+    },
+    async close() {
+      closeControl();
+      await plane.stop();
+      ports.closeAll();
+      for (const fd of [control.fd, dataFd]) closeFd(fd);
+    },
+    removeSockets: () =>
+      (['control', 'data'] as const).flatMap((socket) => {
+        const file = socket === 'control' ? control : data;
+        const errno = file && unlinkBound(file);
+        return errno === undefined ? [] : [{ socket, path: file!.path, errno }];
+      }),
+    ports: () => ports.list(),
+    async attach(attachment) {
+      const number = ports.reserve();
+      if (number === undefined) throw new SwitchError({ code: 'PORTS', limit: PORT_LIMIT });
+      try {
+        const { kind, name, link, close } = openAttachment(attachment);
+        const added = ports.add(number, kind, name, link, close);
+        tell({ event: 'connected', port: number });
+        await added;
+        return number;
+      } catch (error) {
+        ports.release(number);
+        throw error;
+      }
+    },
+    detach(port) {
+      ports.check(port);
+      ports.remove(port);
+      tell({ event: 'disconnected', port });
+    },
+    rename: (port, name) => ports.rename(port, name),
+    settings: () => ports.settings,
+    change: (setting) => ports.change(setting),
+    addresses: (filter) => ask({ ask: 'addresses', filter }),
+    forget: (filter) => ask({ ask: 'forget', filter }),
+  };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_AGE, MacTable, TABLE_FULL, UNKNOWN } from '../../../src/lib/switch/plane/mac-table.ts';
+import { DEFAULT_AGEING, MacTable, TABLE_FULL, UNKNOWN } from '../../../src/lib/switch/plane/mac-table.ts';
 
 test('an address is on the port that it was last seen on', () => {
   const table = new MacTable();
@@ -23,10 +23,10 @@ describe('ageing', () => {
   test('an address is forgotten when it was silent for more than 100 seconds, and new then', () => {
     const table = new MacTable();
     table.learn(1, 2, 5, 1000);
-    expect(table.find(1, 2, 1000 + MAX_AGE)).toBe(5);
-    expect(table.find(1, 2, 1001 + MAX_AGE)).toBe(UNKNOWN);
-    expect(table.learn(1, 2, 5, 1001 + MAX_AGE)).toBe(UNKNOWN);
-    expect(table.find(1, 2, 1001 + MAX_AGE)).toBe(5);
+    expect(table.find(1, 2, 1000 + DEFAULT_AGEING)).toBe(5);
+    expect(table.find(1, 2, 1001 + DEFAULT_AGEING)).toBe(UNKNOWN);
+    expect(table.learn(1, 2, 5, 1001 + DEFAULT_AGEING)).toBe(UNKNOWN);
+    expect(table.find(1, 2, 1001 + DEFAULT_AGEING)).toBe(5);
   });
 
   test('every frame renews it, being sent to does not', () => {
@@ -54,7 +54,7 @@ test('a guest that invents addresses fills the table and no more; aged ones make
   while (table.learn(learned, 0xbad, 5, 0) !== TABLE_FULL) learned++;
   expect(learned).toBe(8192);
   expect(table.learn(0, 0xbad, 6, 0)).toBe(5);
-  expect(table.learn(1, 0x600d, 7, MAX_AGE)).toBe(TABLE_FULL);
-  expect(table.learn(1, 0x600d, 7, MAX_AGE + 1)).toBe(UNKNOWN);
-  expect(table.find(1, 0x600d, MAX_AGE + 1)).toBe(7);
+  expect(table.learn(1, 0x600d, 7, DEFAULT_AGEING)).toBe(TABLE_FULL);
+  expect(table.learn(1, 0x600d, 7, DEFAULT_AGEING + 1)).toBe(UNKNOWN);
+  expect(table.find(1, 0x600d, DEFAULT_AGEING + 1)).toBe(7);
 });

@@ -2,6 +2,9 @@ import type { Arena } from '../../os/index.ts';
 import type { AddressInfo, Setting } from '../ports.ts';
 import { MacTable, TABLE_FULL, UNKNOWN } from './mac-table.ts';
 import type { Question } from './messages.ts';
+import type { FrameObserver } from './observer.ts';
+
+export type { FrameObserver };
 
 /** An Ethernet header: what is shorter is no frame. */
 export const MIN_FRAME = 14;
@@ -52,6 +55,8 @@ export class Forwarder {
   readonly #links: (Link | undefined)[] = new Array<Link | undefined>(MAX_PORTS).fill(undefined);
   readonly #ports = new Int16Array(MAX_PORTS);
   #count = 0;
+  readonly #isDown = new Uint8Array(MAX_PORTS);
+  #observer: FrameObserver | undefined;
 
   /** `clock` gives seconds, of any clock that only goes forward. */
   constructor(memory: Arena, kind: 'switch' | 'hub', log: AddressLog, clock: () => number) {
@@ -63,6 +68,7 @@ export class Forwarder {
 
   addPort(port: number, link: Link): void {
     this.#links[port] = link;
+    this.#isDown[port] = 0;
     this.#ports[this.#count++] = port;
   }
 
@@ -77,7 +83,27 @@ export class Forwarder {
   }
 
   set(setting: Setting): void {
-    if (setting.set === 'kind') this.#floodsAll = setting.kind === 'hub';
+    switch (setting.set) {
+      case 'kind':
+        this.#floodsAll = setting.kind === 'hub';
+        break;
+      case 'ageing':
+        this.#table.maxAge = setting.seconds === 0 ? Number.POSITIVE_INFINITY : setting.seconds;
+        break;
+      case 'state':
+        this.#setState(setting.port, setting.state);
+        break;
+    }
+  }
+
+  #setState(port: number, state: 'up' | 'down'): void {
+    this.#isDown[port] = state === 'down' ? 1 : 0;
+    if (state === 'down') this.#table.forgetPort(port);
+  }
+
+  /** Shows every frame to an observer, until it is called with none. */
+  observe(observer: FrameObserver | undefined): void {
+    this.#observer = observer;
   }
 
   answer(_question: Question): AddressInfo[] {
@@ -94,6 +120,8 @@ export class Forwarder {
    * source address, then sends it to the one port of its destination, never back to where it came from, or to all others.
    */
   forward(port: number, offset: number, length: number): void {
+    this.#observer?.received(port, offset, length);
+    if (this.#isDown[port] !== 0) return;
     const { u16, u32 } = this.#memory;
     const half = offset >> 1;
     this.#learn((u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0, u16[half + 5]!, port);
@@ -103,14 +131,20 @@ export class Forwarder {
       const to = this.#table.find(low, high, this.#now);
       if (to === UNKNOWN) this.#log.unknown(low, high, port);
       else if (!this.#floodsAll) {
-        if (to !== port) this.#links[to]?.send(to, offset, length);
+        if (to !== port) this.#send(to, offset, length);
         return;
       }
     }
     for (let at = this.#count - 1; at >= 0; at--) {
       const to = this.#ports[at]!;
-      if (to !== port) this.#links[to]?.send(to, offset, length);
+      if (to !== port) this.#send(to, offset, length);
     }
+  }
+
+  #send(to: number, offset: number, length: number): void {
+    if (this.#isDown[to] !== 0) return;
+    this.#observer?.sent(to, offset, length);
+    this.#links[to]?.send(to, offset, length);
   }
 
   #learn(low: number, high: number, port: number): void {

@@ -4,7 +4,7 @@ const CAPACITY = SLOTS / 2;
 const FREE = -1;
 
 /** Seconds after which an address that sent nothing is forgotten (GC_EXPIRE of the C switch). */
-export const MAX_AGE = 100;
+export const DEFAULT_AGEING = 100;
 /** What `find` gives for an address that is not known, and `learn` for one that was not. */
 export const UNKNOWN = -1;
 /** What `learn` gives when there is no room for one more address. */
@@ -22,6 +22,8 @@ export class MacTable {
   readonly #port = new Int16Array(SLOTS).fill(FREE);
   readonly #seen = new Float64Array(SLOTS);
   #used = 0;
+  /** Seconds of silence after which an address is forgotten; Infinity for never. */
+  maxAge = DEFAULT_AGEING;
   #swept = -1;
 
   /** The port of an address, or UNKNOWN. */
@@ -60,7 +62,7 @@ export class MacTable {
   }
 
   #isAlive(slot: number, now: number): boolean {
-    return now - this.#seen[slot]! <= MAX_AGE;
+    return now - this.#seen[slot]! <= this.maxAge;
   }
 
   /** Where an address is, or else the free slot where it would go. */

@@ -1,4 +1,5 @@
 import type { PortKind } from '../ports.ts';
+import { formatAddress } from './address.ts';
 import type { AddressLog } from './forwarder.ts';
 import type { PlaneReport } from './messages.ts';
 
@@ -95,9 +96,4 @@ export class Reporter implements AddressLog {
     this.#leftOut++;
     return false;
   }
-}
-
-function formatAddress(low: number, high: number): string {
-  const bytes = [low, low >>> 8, low >>> 16, low >>> 24, high, high >>> 8];
-  return bytes.map((byte) => (byte & 255).toString(16).padStart(2, '0')).join(':');
 }
