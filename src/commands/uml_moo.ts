@@ -19,13 +19,17 @@ interface Words {
 }
 
 /** Our own words, which the C tool does not have; they may stand anywhere. */
-const OURS = ['--progress', '--json', '--dry-run', '--ignore-mtime', '--force'];
+const OURS = ['--progress', '--json', '--dry-run', '--ignore-mtime', '--force', '--no-sync'];
 
 /** uml_moo: merges a COW file with its backing file (spec 7.1). */
 export async function main(args: readonly string[], name: string): Promise<number> {
   const words = parse(args);
   if (!words) {
     process.stderr.write(usage(name));
+    return 1;
+  }
+  if (words.ours.has('--no-sync') && words.output === undefined) {
+    process.stderr.write(`${name}: --no-sync is for new images: a merge in place has to wait for the disk\n`);
     return 1;
   }
   const stop = new AbortController();
@@ -89,7 +93,7 @@ async function merge({ ours, output, ...files }: Words, name: string, signal: Ab
     if (plan) messages.length = 0; // the merge says them again
     try {
       if (output === undefined) ({ rebased } = await mergeInPlace(options));
-      else await mergeToFile({ ...options, output });
+      else await mergeToFile({ ...options, output, ...(ours.has('--no-sync') && { sync: 'skip' }) });
     } finally {
       meter.end();
     }

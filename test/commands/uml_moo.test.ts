@@ -146,6 +146,14 @@ describe('errors', () => {
 });
 
 describe('what the C tool does not have', () => {
+  test('--no-sync makes the same image, and is refused in place', async () => {
+    expect(await moo('dc', 'synced')).toEqual(silent);
+    expect(await moo('dc', 'out', '--no-sync')).toEqual(silent);
+    expect(readFileSync(join(cwd, 'out')).equals(readFileSync(join(cwd, 'synced')))).toBe(true);
+    const refused = 'uml_moo: --no-sync is for new images: a merge in place has to wait for the disk\n';
+    expect(await moo('--no-sync', '-d', 'dc')).toEqual(failure(refused));
+  });
+
   test('--dry-run says what would be done, and does nothing', async () => {
     const before = ['dc', 'disk'].map((name) => readFileSync(join(cwd, name)));
     const disk = join(cwd, 'disk');

@@ -11,11 +11,16 @@ import { during, type MergeSource, openSource } from './source.ts';
 export interface MergeToFileOptions extends MergeOptions {
   /** The new image, or a block device to write it to. */
   output: string;
+  /**
+   * `skip`: the image is complete under its name, but the kernel brings it to the disk when it likes, as after cp. A
+   * power failure soon after may then leave holes in it. Without it, the merge resolves when all is on the disk.
+   */
+  sync?: 'skip';
 }
 
 /**
- * Merges a COW file and its backing file into a new image. The output appears complete and durable under its name, or
- * not at all: until then an existing file of that name is as it was. Blocks of zeros become holes. A block device is
+ * Merges a COW file and its backing file into a new image. The output appears complete and (but for
+ * `sync: 'skip'`) durable under its name, or not at all: until then an existing file of that name is as it was. Blocks of zeros become holes. A block device is
  * written in place.
  * @throws CowError with `details.step` (MergeStep); `same-file` if the output is one of the inputs
  */
@@ -52,7 +57,8 @@ async function mergeToNewFile(source: MergeSource, options: MergeToFileOptions, 
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
   const fd = await during('open-output', () => about(output, () => openSync(temporary, flags, 0o644)));
   const file = holdCreated(fd, output, 'none');
-  const to = new MergeTarget(file);
+  const isLazy = options.sync === 'skip';
+  const to = new MergeTarget(file, isLazy ? 'at the end' : 'meanwhile');
   try {
     if (existing) keepOwner(fd, existing);
     about(output, () => ftruncateSync(fd, source.header.size));
@@ -62,10 +68,10 @@ async function mergeToNewFile(source: MergeSource, options: MergeToFileOptions, 
         await to.write(bytes.subarray(start, end), chunk.offset + start);
       }
     });
-    await to.sync();
+    if (!isLazy) await to.sync();
     options.signal?.throwIfAborted();
     await during('write-data', () => about(output, () => renameSync(temporary, target)));
-    syncDirectory(dirname(target));
+    if (!isLazy) syncDirectory(dirname(target));
   } finally {
     await to.settle();
     file.close();
@@ -75,7 +81,7 @@ async function mergeToNewFile(source: MergeSource, options: MergeToFileOptions, 
 
 async function mergeToDevice(source: MergeSource, options: MergeToFileOptions): Promise<void> {
   const device = await during('open-output', () => hold(options.output, 'write', 'write'));
-  const to = new MergeTarget(device);
+  const to = new MergeTarget(device, 'meanwhile');
   try {
     const { size } = device.identity();
     if (size < source.header.size) {
@@ -86,7 +92,7 @@ async function mergeToDevice(source: MergeSource, options: MergeToFileOptions): 
     await forEachChunk(source, 'all', options, async (chunk, worker) => {
       await to.write(await worker.read(chunk, chunk.offset, chunk.length), chunk.offset);
     });
-    await to.sync();
+    if (options.sync !== 'skip') await to.sync();
   } finally {
     await to.settle();
     device.close();

@@ -57,7 +57,7 @@ async function mergeInto(source: MergeSource, options: MergeOptions, isCowWritab
   if (!isDirty && !mark) return { merged: false, rebased: false };
 
   const lease = isCowWritable && hasRoom(header) ? await MergeLease.begin(cow, header, identity, mark) : undefined;
-  const to = new MergeTarget(backing);
+  const to = new MergeTarget(backing, 'meanwhile');
   const holes = new DataMap(backing.fd);
   try {
     await forEachChunk(source, 'dirty', options, async (chunk, worker) => {

@@ -66,11 +66,13 @@ export async function forEachChunk(
 /** The file that a merge writes. */
 export class MergeTarget {
   readonly #file: HeldFile;
+  readonly #diskWorks: 'meanwhile' | 'at the end';
   #unsynced = 0;
   #syncing: Promise<void> | undefined;
 
-  constructor(file: HeldFile) {
+  constructor(file: HeldFile, diskWorks: 'meanwhile' | 'at the end') {
     this.#file = file;
+    this.#diskWorks = diskWorks;
   }
 
   async write(bytes: Buffer, offset: number): Promise<void> {
@@ -79,7 +81,7 @@ export class MergeTarget {
       else await this.#file.write(bytes, offset);
     });
     this.#unsynced += bytes.length;
-    if (this.#unsynced < SYNC_EVERY || this.#syncing) return;
+    if (this.#diskWorks === 'at the end' || this.#unsynced < SYNC_EVERY || this.#syncing) return;
     this.#unsynced = 0;
     this.#syncing = this.#file
       .sync()

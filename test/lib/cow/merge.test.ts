@@ -63,6 +63,16 @@ describe('into a new file', () => {
     expect(progress.length).toBeGreaterThan(2);
   });
 
+  test('is on the disk when it is done, unless that is not asked for', async () => {
+    const merged = makePair(64, (i) => i % 3 === 0);
+    const sync = vi.spyOn(HeldFile.prototype, 'sync');
+    await mergeToFile({ cow, output: out, sync: 'skip' });
+    expect(readFileSync(out).equals(merged)).toBe(true);
+    expect(sync).not.toHaveBeenCalled();
+    await mergeToFile({ cow, output: out });
+    expect(sync).toHaveBeenCalled();
+  });
+
   test('keeps an odd tail', async () => {
     const bytes = makeImage(image, 1000);
     const tail = Buffer.alloc(512, 'x');
