@@ -1,5 +1,6 @@
 import { closeFd } from '../os/index.ts';
 import { openAttachment } from './attachments.ts';
+import { type CaptureInfo, type CaptureOptions, Captures } from './capture/captures.ts';
 import { openSockets, wholeAddress } from './control/open-sockets.ts';
 import { PORT_LIMIT } from './control/port-numbers.ts';
 import { Ports } from './control/ports.ts';
@@ -55,6 +56,13 @@ export interface Switch {
   addresses(filter: AddressFilter): Promise<AddressInfo[]>;
   /** Forgets addresses: which they were. @throws SwitchError PORT, ADDRESS */
   forget(filter: AddressFilter): Promise<AddressInfo[]>;
+
+  /** Begins to write frames as pcapng. @throws SwitchError PORT, CaptureError WRITE */
+  capture(options: CaptureOptions): void;
+  /** Ends the captures to this place, or all: what became of them, when everything is written. */
+  stopCaptures(to?: string): Promise<CaptureInfo[]>;
+  /** The captures that run. */
+  captures(): CaptureInfo[];
 }
 
 /**
@@ -80,6 +88,8 @@ export function openSwitch({ kind, control: controlPath, data: dataPath, onEvent
     onFailure: (error) => onFailure(new SwitchError({ code: 'PLANE', reason: error.message })),
   });
   const ports = new Ports(plane, counters, settings, tell);
+  const captures = new Captures({ ports: () => ports.list(), observe: (setup) => plane.capture(setup) });
+  ports.onRemove = (port) => captures.forgetPort(port);
 
   async function ask(question: Question): Promise<AddressInfo[]> {
     const { address, port } = question.filter;
@@ -97,7 +107,9 @@ export function openSwitch({ kind, control: controlPath, data: dataPath, onEvent
     },
     async close() {
       closeControl();
+      await captures.stop();
       await plane.stop();
+      captures.close();
       ports.closeAll();
       for (const fd of [control.fd, dataFd]) closeFd(fd);
     },
@@ -132,5 +144,11 @@ export function openSwitch({ kind, control: controlPath, data: dataPath, onEvent
     change: (setting) => ports.change(setting),
     addresses: (filter) => ask({ ask: 'addresses', filter }),
     forget: (filter) => ask({ ask: 'forget', filter }),
+    capture(options) {
+      if (options.ports !== 'all') ports.check(options.ports);
+      captures.start(options);
+    },
+    stopCaptures: (to) => captures.stop(to),
+    captures: () => captures.list(),
   };
 }

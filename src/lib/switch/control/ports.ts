@@ -24,6 +24,8 @@ export class Ports {
   readonly #plane: Plane;
   readonly #counters: Counters;
   readonly #onEvent: (event: SwitchEvent) => void;
+  /** Called when a port is gone, before its number is another's. */
+  onRemove: (number: number) => void = () => {};
 
   /** `settings` are those that the plane was started with. */
   constructor(plane: Plane, counters: Counters, settings: SwitchSettings, onEvent: (event: SwitchEvent) => void) {
@@ -59,6 +61,7 @@ export class Ports {
   remove(number: number): void {
     const port = this.#ports.get(number);
     if (!port) return;
+    this.onRemove(number);
     this.#ports.delete(number);
     this.#settings = withoutPort(this.#settings, number);
     const gone = this.#plane.remove(number);
@@ -67,7 +70,7 @@ export class Ports {
       this.#numbers.give(number);
     };
     // The thread may be reading from the port's descriptor, whose number could be another file's in the next moment.
-    if (port.kind === 'client' || port.kind === 'vde') end();
+    if (port.kind === 'client') end();
     else void gone.then(end);
   }
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Arena, yieldCpu } from '../../os/index.ts';
+import { CaptureObserver } from '../capture/observer.ts';
 import { Counters } from '../counters.ts';
 import { DaemonLink } from '../links/daemon-link.ts';
 import { type LinkSpec, type OwnLink, openLink } from '../links/index.ts';
@@ -37,10 +38,10 @@ export interface PlaneHost {
 export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetup, host: PlaneHost): void {
   const memory = new Arena(ARENA_SIZE);
   const slots = new FrameSlots(memory);
-  const reporter = new Reporter(host.post, clock);
   const counters = new Counters(MAX_PORTS, shared);
-  const forwarder = new Forwarder(memory, kind, reporter, clock);
-  const context = { memory, slots, forwarder, reporter };
+  const reporter = new Reporter(host.post, counters, clock);
+  const forwarder = new Forwarder({ memory, kind, log: reporter, counters, clock });
+  const context = { memory, slots, forwarder, reporter, counters };
   const clients = new DaemonLink(dataFd, context);
   const rung = new Int32Array(bell);
   /** Links with a descriptor of their own, by port. */
@@ -73,6 +74,9 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
         break;
       case 'ask':
         host.post({ report: 'answer', id: command.id, addresses: forwarder.answer(command.question) });
+        break;
+      case 'capture':
+        forwarder.observe(command.setup && new CaptureObserver(memory, slots.offset(0), command.setup));
         break;
     }
   }

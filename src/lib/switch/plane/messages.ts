@@ -1,4 +1,5 @@
 /** What the main thread and the thread that moves the frames say to each other. */
+import type { CaptureSetup } from '../capture/observer.ts';
 import type { LinkSpec } from '../links/index.ts';
 import type { AddressFilter, AddressInfo, PortKind, Setting } from '../ports.ts';
 
@@ -24,6 +25,8 @@ export type PlaneCommand =
   | { command: 'remove'; port: number }
   | { command: 'set'; setting: Setting }
   | { command: 'ask'; id: number; question: Question }
+  /** Frames are captured from now on, or not any more. */
+  | { command: 'capture'; setup: CaptureSetup | undefined }
   | { command: 'stop' };
 
 export type PlaneReport =

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { asset, closeFd, connect, inBinary, OsError, send, socketAddress, unixSocket } from '../../os/index.ts';
+import type { CaptureSetup } from '../capture/observer.ts';
 import type { Counters } from '../counters.ts';
 import type { LinkSpec } from '../links/index.ts';
 import type { AddressInfo, Setting } from '../ports.ts';
@@ -16,6 +17,8 @@ export interface Plane {
   set(setting: Setting): void;
   /** What the address table knows, or forgets. */
   ask(question: Question): Promise<AddressInfo[]>;
+  /** Captures frames, or none any more. */
+  capture(setup: CaptureSetup | undefined): void;
   /** Ends the thread. */
   stop(): Promise<void>;
 }
@@ -93,6 +96,7 @@ export function startPlane({ kind, dataFd, counters, onReport, onFailure }: Plan
         asked.set(id, resolve);
         command({ command: 'ask', id, question });
       }),
+    capture: (setup) => command({ command: 'capture', setup }),
     async stop() {
       command({ command: 'stop' });
       await ended;

@@ -1,0 +1,56 @@
+import type { Duplex } from 'node:stream';
+import type { CaptureInfo, CaptureOptions } from '../capture/captures.ts';
+import type { AddressFilter, AddressInfo, Attachment, PortInfo, Setting, SwitchSettings } from '../ports.ts';
+import { type ArgumentsOf, compile, type Pattern } from './pattern.ts';
+
+/** What the commands act on: a switch, and the program around it. */
+export interface Managed {
+  readonly network: ManagedSwitch;
+  /** Ends the switch, soon. */
+  stop(): void;
+  /** Calls `listener` with each line of the log from now on. Gives the function that ends it. */
+  follow(listener: (line: string) => void): () => void;
+}
+
+/** The part of a switch that is managed. */
+export interface ManagedSwitch {
+  ports(): PortInfo[];
+  addresses(filter: AddressFilter): Promise<AddressInfo[]>;
+  forget(filter: AddressFilter): Promise<AddressInfo[]>;
+  change(setting: Setting): void;
+  settings(): SwitchSettings;
+  rename(port: number, name: string): void;
+  attach(attachment: Attachment): Promise<number>;
+  detach(port: number): void;
+  capture(options: CaptureOptions): void;
+  stopCaptures(to?: string): Promise<CaptureInfo[]>;
+  captures(): CaptureInfo[];
+}
+
+/** What a command comes to. */
+export type Result =
+  /** `json` for programs, `lines` for people. */
+  | { json: unknown; lines: readonly string[] }
+  /** From now on the connection is the command's: it writes until one of both ends. */
+  | { stream: (connection: Duplex) => void }
+  /** The connection is to be closed. */
+  | 'close';
+
+/** A command of the console: an entry of the one table that carries out, helps and documents. */
+export interface Command {
+  readonly pattern: Pattern;
+  readonly summary: string;
+  run(managed: Managed, values: Readonly<Record<string, unknown>>): Result | Promise<Result>;
+}
+
+/** An entry whose values have the types that its form says. */
+export function command<P extends string>(
+  form: P,
+  summary: string,
+  run: (managed: Managed, values: ArgumentsOf<P>) => Result | Promise<Result>,
+): Command {
+  return { pattern: compile(form), summary, run: (managed, values) => run(managed, values as ArgumentsOf<P>) };
+}
+
+/** The result of a command that has nothing to tell. */
+export const done: Result = { json: null, lines: [] };
