@@ -4,9 +4,8 @@ const NAMES = ['rxFrames', 'rxBytes', 'rxDropped', 'txFrames', 'txBytes', 'txLos
 /** Float64: exact up to 2^53, and written in one piece. */
 const BYTES = 8;
 
-/** What is counted of a port, and its place in the port's row. */
-export const COUNTER = { rxFrames: 0, rxBytes: 1, rxDropped: 2, txFrames: 3, txBytes: 4, txLost: 5, stuck: 6 } as const;
-export type Counter = (typeof COUNTER)[keyof typeof COUNTER];
+/** The places in a port's row. */
+const COUNTER = { rxFrames: 0, rxBytes: 1, rxDropped: 2, txFrames: 3, txBytes: 4, txLost: 5, stuck: 6 } as const;
 
 /**
  * The counters of all ports, in memory that both threads see: the thread of the frames writes, the main thread reads.
@@ -21,13 +20,33 @@ export class Counters {
     this.#values = new Float64Array(shared);
   }
 
-  add(port: number, counter: Counter, amount: number): void {
-    this.#values[port * NAMES.length + counter]! += amount;
+  received(port: number, length: number): void {
+    const row = port * NAMES.length;
+    this.#values[row + COUNTER.rxFrames]! += 1;
+    this.#values[row + COUNTER.rxBytes]! += length;
   }
 
-  /** For what is no count: 1 while the port is stuck. */
-  set(port: number, counter: Counter, value: number): void {
-    this.#values[port * NAMES.length + counter] = value;
+  /** What was received goes no further. */
+  dropped(port: number): void {
+    this.#values[port * NAMES.length + COUNTER.rxDropped]! += 1;
+  }
+
+  sent(port: number, length: number): void {
+    const row = port * NAMES.length;
+    this.#values[row + COUNTER.txFrames]! += 1;
+    this.#values[row + COUNTER.txBytes]! += length;
+  }
+
+  /** What counts as sent was lost after all. */
+  lost(port: number, length: number): void {
+    const row = port * NAMES.length;
+    this.#values[row + COUNTER.txFrames]! -= 1;
+    this.#values[row + COUNTER.txBytes]! -= length;
+    this.#values[row + COUNTER.txLost]! += 1;
+  }
+
+  setStuck(port: number, stuck: 0 | 1): void {
+    this.#values[port * NAMES.length + COUNTER.stuck] = stuck;
   }
 
   clear(port: number): void {

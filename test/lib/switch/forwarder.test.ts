@@ -1,12 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Arena } from '../../../src/lib/os/index.ts';
-import { Forwarder, type Link } from '../../../src/lib/switch/plane/forwarder.ts';
+import { Counters } from '../../../src/lib/switch/counters.ts';
+import { Forwarder, type Link, MAX_PORTS } from '../../../src/lib/switch/plane/forwarder.ts';
 
 /** Frames that were sent, as [port, length]. */
 let sent: [number, number][];
 let log: string[];
 let seconds: number;
 let memory: Arena;
+let counters: Counters;
 let frame: number;
 
 const link: Link = {
@@ -27,15 +29,17 @@ beforeEach(() => {
 });
 
 function make(kind: 'switch' | 'hub', ports: number[]): Forwarder {
-  const forwarder = new Forwarder(
+  counters = new Counters(MAX_PORTS);
+  const forwarder = new Forwarder({
     memory,
     kind,
-    {
+    log: {
       learned: (low, high, port, old) => void log.push(`learned ${low}/${high} on ${port}, was ${old}`),
       unknown: (low, high, port) => void log.push(`unknown ${low}/${high} from ${port}`),
     },
-    () => seconds,
-  );
+    counters,
+    clock: () => seconds,
+  });
   for (const port of ports) forwarder.addPort(port, link);
   return forwarder;
 }

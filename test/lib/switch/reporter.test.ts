@@ -1,4 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
+import { Counters } from '../../../src/lib/switch/counters.ts';
+import { MAX_PORTS } from '../../../src/lib/switch/plane/forwarder.ts';
 import type { PlaneReport } from '../../../src/lib/switch/plane/messages.ts';
 import { Reporter } from '../../../src/lib/switch/plane/reporter.ts';
 
@@ -11,6 +13,7 @@ beforeEach(() => {
   reports = [];
   reporter = new Reporter(
     (report) => void reports.push(report),
+    new Counters(MAX_PORTS),
     () => seconds,
   );
 });
@@ -18,7 +21,7 @@ beforeEach(() => {
 const lost = (frames: number) => ({ report: 'lost', port: 7, link: 'client', errno: 11, frames });
 
 test('the first lost frame is told at once, the others counted once a second, then nothing is pending', () => {
-  for (let n = 0; n < 341; n++) reporter.lost(7, 'client', 11);
+  for (let n = 0; n < 341; n++) reporter.lost(7, 'client', 11, 60);
   expect(reports).toEqual([lost(1)]);
   expect(reporter.pending).toBe(true);
   seconds = 11;

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { MMSGHDR, OsError, receiveBatch, type UnixAddress } from '../../os/index.ts';
-import { type Forwarder, type Link, MAX_FRAME, MIN_FRAME } from '../plane/forwarder.ts';
+import type { Forwarder, Link } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots, SLOT_SIZE } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
 import { DaemonSender } from './daemon-sender.ts';
@@ -8,7 +8,6 @@ import { DatagramHeaders } from './datagram-headers.ts';
 import type { LinkContext } from './index.ts';
 import { NAME_STRIDE, PortNames } from './port-names.ts';
 
-const MSG_TRUNC = 0x20;
 const { EAGAIN, EINTR } = constants.errno;
 
 /**
@@ -25,7 +24,7 @@ export class DaemonLink implements Link {
   readonly #names: PortNames;
   readonly #sender: DaemonSender;
 
-  constructor(fd: number, { memory, slots, forwarder, reporter }: LinkContext) {
+  constructor(fd: number, { memory, slots, forwarder, reporter, counters }: LinkContext) {
     this.fd = fd;
     this.#slots = slots;
     this.#forwarder = forwarder;
@@ -37,7 +36,7 @@ export class DaemonLink implements Link {
       length: SLOT_SIZE,
     });
     this.#names = new PortNames(memory);
-    this.#sender = new DaemonSender(fd, memory, this.#names, slots.offset(0), reporter);
+    this.#sender = new DaemonSender(fd, memory, this.#names, slots.offset(0), reporter, counters);
   }
 
   /** A new port; `address` has 110 bytes. */
@@ -60,9 +59,8 @@ export class DaemonLink implements Link {
     for (let slot = 0; slot < count; slot++) {
       const length = this.#headers.get(slot, MMSGHDR.length);
       const nameLength = this.#headers.get(slot, MMSGHDR.nameLength);
-      const cut = this.#headers.get(slot, MMSGHDR.flags) & MSG_TRUNC;
       this.#headers.resetName(slot);
-      if (length < MIN_FRAME || length > MAX_FRAME || cut !== 0) continue;
+      if (length === 0) continue; // it only woke us
       const port = this.#names.find(this.#senders + slot * NAME_STRIDE, nameLength);
       if (port < 0) this.#reporter.stranger();
       else this.#forwarder.forward(port, this.#slots.offset(slot), length);

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { type Arena, sendBatch, sleepMicroseconds, yieldCpu } from '../../os/index.ts';
+import type { Counters } from '../counters.ts';
 import { MAX_PORTS } from '../plane/forwarder.ts';
 import type { Reporter } from '../plane/reporter.ts';
 import { DatagramHeaders } from './datagram-headers.ts';
@@ -34,6 +35,7 @@ export class DaemonSender {
   readonly #fd: number;
   readonly #names: PortNames;
   readonly #reporter: Reporter;
+  readonly #counters: Counters;
   readonly #headers: DatagramHeaders;
   readonly #port = new Int16Array(SEND_BATCH);
   #queued = 0;
@@ -49,10 +51,11 @@ export class DaemonSender {
   readonly #reckoned = new Float64Array(MAX_PORTS);
 
   /** `anyFrame` is the offset of any frame. */
-  constructor(fd: number, memory: Arena, names: PortNames, anyFrame: number, reporter: Reporter) {
+  constructor(fd: number, memory: Arena, names: PortNames, anyFrame: number, reporter: Reporter, counters: Counters) {
     this.#fd = fd;
     this.#names = names;
     this.#reporter = reporter;
+    this.#counters = counters;
     this.#headers = new DatagramHeaders(memory, SEND_BATCH, {
       name: () => names.offset(0),
       frame: () => anyFrame,
@@ -61,7 +64,7 @@ export class DaemonSender {
   }
 
   remove(port: number): void {
-    this.#stuck[port] = 0;
+    this.#setStuck(port, 0);
     this.#waited[port] = 0;
   }
 
@@ -114,9 +117,9 @@ export class DaemonSender {
         if (result > 0) return result;
         errno = -result;
       }
-      if (errno === EAGAIN) this.#stuck[port] = 1;
+      if (errno === EAGAIN) this.#setStuck(port, 1);
     }
-    this.#reporter.lost(port, 'client', errno);
+    this.#reporter.lost(port, 'client', errno, this.#headers.frameLength(index));
     return 1;
   }
 
@@ -137,9 +140,14 @@ export class DaemonSender {
     return result;
   }
 
+  #setStuck(port: number, stuck: 0 | 1): void {
+    this.#stuck[port] = stuck;
+    this.#counters.setStuck(port, stuck);
+  }
+
   #hold(port: number, offset: number, length: number): void {
     if (this.#heldCount === HELD_FRAMES) {
-      this.#reporter.lost(port, 'client', EAGAIN);
+      this.#reporter.lost(port, 'client', EAGAIN, length);
       return;
     }
     const at = 3 * this.#heldCount++;
@@ -152,16 +160,17 @@ export class DaemonSender {
     this.#flushes++;
     for (let at = 0; at < 3 * this.#heldCount; at += 3) {
       const port = this.#held[at]!;
+      const length = this.#held[at + 2]!;
       if (this.#refused[port] === this.#flushes) {
-        this.#reporter.lost(port, 'client', EAGAIN);
+        this.#reporter.lost(port, 'client', EAGAIN, length);
         continue;
       }
-      this.#headers.set(0, this.#names.offset(port), this.#held[at + 1]!, this.#held[at + 2]!);
+      this.#headers.set(0, this.#names.offset(port), this.#held[at + 1]!, length);
       const result = sendBatch(this.#fd, this.#headers.address(0), 1);
-      if (result > 0) this.#stuck[port] = 0;
+      if (result > 0) this.#setStuck(port, 0);
       else {
         this.#refused[port] = this.#flushes;
-        this.#reporter.lost(port, 'client', -result);
+        this.#reporter.lost(port, 'client', -result, length);
       }
     }
     this.#heldCount = 0;

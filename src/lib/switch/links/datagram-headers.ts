@@ -40,6 +40,11 @@ export class DatagramHeaders {
     return this.#memory.u32[(this.#headers + index * MMSGHDR.size + field) >> 2]!;
   }
 
+  /** The length of the frame that `set` gave. */
+  frameLength(index: number): number {
+    return this.#memory.u32[(this.#iovs + index * IOVEC.size + IOVEC.length) >> 2]!;
+  }
+
   /** After a receive the length of a name is what came: makes room for a whole one again. */
   resetName(index: number): void {
     this.#memory.u32[(this.#headers + index * MMSGHDR.size + MMSGHDR.nameLength) >> 2] = SOCKADDR_UN_SIZE;

@@ -1,5 +1,6 @@
 /** The ways on which frames reach ports and come from them; one small implementation of `Link` for each. */
 import type { Arena } from '../../os/index.ts';
+import type { Counters } from '../counters.ts';
 import type { Forwarder, Link } from '../plane/forwarder.ts';
 import type { FrameSlots } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
@@ -47,6 +48,7 @@ export interface LinkContext {
   readonly slots: FrameSlots;
   readonly forwarder: Forwarder;
   readonly reporter: Reporter;
+  readonly counters: Counters;
 }
 
 /** A link with a descriptor of its own, which is one port. */

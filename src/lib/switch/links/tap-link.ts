@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { type Arena, readAt, writeAt } from '../../os/index.ts';
-import { type Forwarder, MIN_FRAME } from '../plane/forwarder.ts';
+import type { Counters } from '../counters.ts';
+import type { Forwarder } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots, SLOT_SIZE } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
 import type { LinkContext, OwnLink } from './index.ts';
@@ -15,17 +16,19 @@ export class TapLink implements OwnLink {
   readonly #slots: FrameSlots;
   readonly #forwarder: Forwarder;
   readonly #reporter: Reporter;
+  readonly #counters: Counters;
   readonly #lengths = new Uint32Array(BATCH);
   /** The errno that ended the device (it was deleted), once there is one. */
   ended: number | undefined;
 
-  constructor(port: number, fd: number, { memory, slots, forwarder, reporter }: LinkContext) {
+  constructor(port: number, fd: number, { memory, slots, forwarder, reporter, counters }: LinkContext) {
     this.fd = fd;
     this.#port = port;
     this.#memory = memory;
     this.#slots = slots;
     this.#forwarder = forwarder;
     this.#reporter = reporter;
+    this.#counters = counters;
   }
 
   /** The descriptor is non-blocking: a wait is left to poll. */
@@ -44,14 +47,14 @@ export class TapLink implements OwnLink {
 
   pass(count: number): void {
     for (let slot = 0; slot < count; slot++) {
-      const length = this.#lengths[slot]!;
-      if (length >= MIN_FRAME) this.#forwarder.forward(this.#port, this.#slots.offset(slot), length);
+      this.#forwarder.forward(this.#port, this.#slots.offset(slot), this.#lengths[slot]!);
     }
   }
 
   send(port: number, offset: number, length: number): void {
     const result = writeAt(this.fd, this.#memory.address(offset), length);
-    if (result < 0 && result !== -EAGAIN) this.#reporter.lost(port, 'tap', -result);
+    if (result === -EAGAIN) this.#counters.lost(port, length);
+    else if (result < 0) this.#reporter.lost(port, 'tap', -result, length);
   }
 
   flush(): void {}

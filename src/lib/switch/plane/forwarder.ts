@@ -1,4 +1,5 @@
 import type { Arena } from '../../os/index.ts';
+import type { Counters } from '../counters.ts';
 import type { AddressInfo, Setting } from '../ports.ts';
 import { MacTable, TABLE_FULL, UNKNOWN } from './mac-table.ts';
 import type { Question } from './messages.ts';
@@ -23,11 +24,11 @@ export interface Link {
    * @returns how many came
    */
   take(wait: 'wait' | 'poll'): number;
-  /** Hands the frames among those that came to the forwarder. */
+  /** Hands what came to the forwarder, whatever its length; what is no frame is dropped and counted there. */
   pass(count: number): void;
-  /** Accepts a frame for one of its ports; the bytes stay in place until `flush`. */
+  /** Accepts a frame for one of its ports; the bytes stay in place until `flush`. What is lost is reported. */
   send(port: number, offset: number, length: number): void;
-  /** Sends all that was accepted. */
+  /** Sends all that was accepted; the bytes may be others afterwards. */
   flush(): void;
   /** Forgets what it knows about a port. */
   remove(port: number): void;
@@ -40,12 +41,22 @@ export interface AddressLog {
   unknown(low: number, high: number, port: number): void;
 }
 
+export interface ForwarderOptions {
+  memory: Arena;
+  kind: 'switch' | 'hub';
+  log: AddressLog;
+  counters: Counters;
+  /** Seconds, of any clock that only goes forward. */
+  clock: () => number;
+}
+
 /**
  * The heart of the switch: ports, their addresses, and where a frame goes. Frames are offsets into an arena; how they
  * travel is the links' affair. Nothing is allocated while frames pass.
  */
 export class Forwarder {
   readonly #memory: Arena;
+  readonly #counters: Counters;
   readonly #clock: () => number;
   /** The clock's whole seconds when the batch came that is being forwarded. */
   #now = 0;
@@ -58,9 +69,9 @@ export class Forwarder {
   readonly #isDown = new Uint8Array(MAX_PORTS);
   #observer: FrameObserver | undefined;
 
-  /** `clock` gives seconds, of any clock that only goes forward. */
-  constructor(memory: Arena, kind: 'switch' | 'hub', log: AddressLog, clock: () => number) {
+  constructor({ memory, kind, log, counters, clock }: ForwarderOptions) {
     this.#memory = memory;
+    this.#counters = counters;
     this.#clock = clock;
     this.#floodsAll = kind === 'hub';
     this.#log = log;
@@ -116,12 +127,16 @@ export class Forwarder {
   }
 
   /**
-   * Decides on the frame at `offset` (a multiple of 4) of at least MIN_FRAME bytes that came from a port: learns its
-   * source address, then sends it to the one port of its destination, never back to where it came from, or to all others.
+   * Decides on what came from a port, of any length, at `offset`, a multiple of 4: learns a frame's source address, then
+   * sends it to the one port of its destination, never back to where it came from, or to all others. Counts it.
    */
   forward(port: number, offset: number, length: number): void {
+    this.#counters.received(port, length);
+    if (length < MIN_FRAME || length > MAX_FRAME || this.#isDown[port] !== 0) {
+      this.#counters.dropped(port);
+      return;
+    }
     this.#observer?.received(port, offset, length);
-    if (this.#isDown[port] !== 0) return;
     const { u16, u32 } = this.#memory;
     const half = offset >> 1;
     this.#learn((u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0, u16[half + 5]!, port);
@@ -143,6 +158,7 @@ export class Forwarder {
 
   #send(to: number, offset: number, length: number): void {
     if (this.#isDown[to] !== 0) return;
+    this.#counters.sent(to, length);
     this.#observer?.sent(to, offset, length);
     this.#links[to]?.send(to, offset, length);
   }

@@ -1,3 +1,4 @@
+import type { Counters } from '../counters.ts';
 import type { PortKind } from '../ports.ts';
 import { formatAddress } from './address.ts';
 import type { AddressLog } from './forwarder.ts';
@@ -18,6 +19,7 @@ interface Losses {
  */
 export class Reporter implements AddressLog {
   readonly #post: (report: PlaneReport) => void;
+  readonly #counters: Counters;
   readonly #clock: () => number;
   #second = 0;
   #lines = 0;
@@ -27,8 +29,9 @@ export class Reporter implements AddressLog {
   readonly #losses = new Map<number, Losses>();
 
   /** `clock` gives seconds. */
-  constructor(post: (report: PlaneReport) => void, clock: () => number) {
+  constructor(post: (report: PlaneReport) => void, counters: Counters, clock: () => number) {
     this.#post = post;
+    this.#counters = counters;
     this.#clock = clock;
   }
 
@@ -54,7 +57,9 @@ export class Reporter implements AddressLog {
     this.#post({ report: 'stranger' });
   }
 
-  lost(port: number, link: PortKind, errno: number): void {
+  /** A frame of `length` bytes that a link had accepted could not be sent. */
+  lost(port: number, link: PortKind, errno: number, length: number): void {
+    this.#counters.lost(port, length);
     this.catchUp();
     const losses = this.#losses.get(port);
     if (losses) {
