@@ -8,6 +8,7 @@ export * from './file.ts';
 export * from './inet.ts';
 export { koffi } from './koffi.ts';
 export * from './mount.ts';
+export { askNetlink, type NetlinkMessage } from './netlink.ts';
 export * from './process.ts';
 export * from './socket.ts';
 export type { FileType, Status, Timestamp } from './status.ts';
