@@ -1,0 +1,2 @@
+/** What the commands' arguments have in common. */
+export { complaintLine, type Grammar, getopt, type Word, type Words } from './getopt.ts';
