@@ -122,6 +122,7 @@ export function socketAddress(fd: number): UnixAddress {
 }
 
 const SO_TYPE = 3;
+const SO_PEERCRED = 17;
 const ENOTCONN = 107;
 
 /** What kind of socket a descriptor is. OsError ENOTSOCK if it is none. */
@@ -139,6 +140,21 @@ export function isConnected(fd: number): boolean {
   const errno = lastErrno();
   if (errno === ENOTCONN) return false;
   throw new OsError('getpeername', errno);
+}
+
+/** The address of a socket's peer, of the family alone if it is not bound. */
+export function peerAddress(fd: number): UnixAddress {
+  const address = Buffer.alloc(SOCKADDR_UN_SIZE);
+  const length = lengthWord();
+  check('getpeername', libc.getpeername(fd, address, length));
+  return address.subarray(0, Math.min(length.readUInt32LE(), SOCKADDR_UN_SIZE));
+}
+
+/** The pid of the process that connected an AF_UNIX socket, as our pid namespace has it: 0 if it is not there. */
+export function peerProcess(fd: number): number {
+  const credentials = Buffer.alloc(12); // struct ucred: pid, uid, gid
+  check('getsockopt', libc.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, Buffer.from([12, 0, 0, 0])));
+  return credentials.readInt32LE();
 }
 
 /** Sends on a connected socket. Bytes sent, or undefined if it would block. A closed peer is OsError EPIPE, no signal. */

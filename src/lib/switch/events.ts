@@ -12,6 +12,6 @@ export type SwitchEvent =
   /** The connection ended before it had asked for a port. */
   | { event: 'gave-up'; port: number }
   /** A system call on the connection failed; it is closed. */
-  | { event: 'connection-failed'; port: number; step: 'read' | 'reply'; errno: number; registered: boolean }
+  | { event: 'connection-failed'; port: number; step: 'read' | 'connect' | 'reply'; errno: number; registered: boolean }
   | { event: 'accept-failed'; errno: number }
   | { event: 'frames'; report: FrameReport };

@@ -52,8 +52,10 @@ export function eventLines(event: SwitchEvent): Line[] {
     case 'gave-up':
       return [out('EOF from new port'), noPort(event.port)];
     case 'connection-failed': {
-      const step = event.step === 'read' ? 'Reading request' : 'Sending data socket name';
-      return [err(`${step}: ${strerror(event.errno)}`), ...(event.registered ? [] : [noPort(event.port)])];
+      return [
+        err(`${CONNECTION_STEPS[event.step]}: ${strerror(event.errno)}`),
+        ...(event.registered ? [] : [noPort(event.port)]),
+      ];
     }
     case 'accept-failed':
       return [err(`accept: ${strerror(event.errno)}`)];
@@ -61,6 +63,12 @@ export function eventLines(event: SwitchEvent): Line[] {
       return [frameLine(event.report)];
   }
 }
+
+const CONNECTION_STEPS = {
+  read: 'Reading request',
+  connect: 'Connecting to data socket',
+  reply: 'Sending data socket name',
+} as const;
 
 const noPort = (port: number): Line => err(`No port associated with descriptor ${port}`);
 

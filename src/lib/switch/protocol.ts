@@ -7,6 +7,8 @@ export const SWITCH_MAGIC = 0xfeedface;
 export const REQ_NEW_CONTROL = 0;
 /** The most that a request takes: sizeof(struct request_v3), with 2 bytes of padding at its end. */
 export const REQUEST_SIZE = 124;
+/** What clients of vde_switch append to version 3, instead of padding: MAXDESCR of vde2's libvdeplug. */
+const DESCRIPTION_SIZE = 128;
 const V3_ADDRESS = 12;
 const V1_ADDRESS = 14;
 const V0_ADDRESS = 10;
@@ -37,8 +39,8 @@ export function dataAddress(pid: number, usecs: number): UnixAddress {
 export type Request =
   /** Not all there yet: read on. */
   | { kind: 'incomplete' }
-  /** A new port. Padding may follow, up to REQUEST_SIZE. */
-  | { kind: 'port'; version: 0 | 1 | 3; address: UnixAddress }
+  /** A new port. Padding may follow, up to REQUEST_SIZE. A client of vde_switch gives a description of itself. */
+  | { kind: 'port'; version: 0 | 1 | 3; address: UnixAddress; description: string | undefined }
   /** A version that is not spoken here. */
   | { kind: 'version'; version: number }
   /** Not a request for a port. */
@@ -65,5 +67,18 @@ function portRequest(bytes: Uint8Array, version: 0 | 1 | 3, type: number, at: nu
   if (type !== REQ_NEW_CONTROL) return { kind: 'type', type };
   const end = at + SOCKADDR_UN_SIZE;
   if (bytes.length < end) return { kind: 'incomplete' };
-  return { kind: 'port', version, address: new Uint8Array(bytes.subarray(at, end)) };
+  return {
+    kind: 'port',
+    version,
+    address: new Uint8Array(bytes.subarray(at, end)),
+    description: version === 3 ? descriptionIn(bytes.subarray(end)) : undefined,
+  };
+}
+
+/** The text that follows a request, as one line; undefined if nothing but padding does, or more than a description. */
+function descriptionIn(bytes: Uint8Array): string | undefined {
+  if (bytes.length > DESCRIPTION_SIZE) return undefined;
+  const [text = ''] = Buffer.from(bytes).toString().split('\0');
+  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  return line === '' ? undefined : line;
 }

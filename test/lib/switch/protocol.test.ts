@@ -38,6 +38,27 @@ describe('version 3', () => {
   });
 });
 
+describe('a client of vde_switch', () => {
+  const withText = (text: string | Buffer) => Buffer.concat([fromUml.subarray(0, 122), Buffer.from(text)]);
+
+  test('gives a description where others have padding', () => {
+    expect(parseRequest(withText('vdeplug: user=root pid=7707'))).toMatchObject({
+      kind: 'port',
+      version: 3,
+      address: new Uint8Array(fromUml.subarray(12, 122)),
+      description: 'vdeplug: user=root pid=7707',
+    });
+    expect(parseRequest(withText('ab'))).toMatchObject({ description: 'ab' });
+    expect(parseRequest(withText('x'.repeat(128)))).toMatchObject({ description: 'x'.repeat(128) });
+  });
+
+  test('gives one line of text, whatever it sends', () => {
+    expect(parseRequest(withText('a\n\x1b[31mb\0c'))).toMatchObject({ description: 'a [31mb' });
+    expect(parseRequest(withText('\n'))).toMatchObject({ description: undefined });
+    expect(parseRequest(withText('x'.repeat(129)))).toMatchObject({ description: undefined });
+  });
+});
+
 test('version 1: the type stands where the version does later, a MAC before the address', () => {
   const request = Buffer.alloc(124, 0x11);
   request.writeUInt32LE(0xfeedface, 0);

@@ -62,20 +62,25 @@ function isTrouble(outcome: BoundSocket | SocketTrouble | undefined): outcome is
   return outcome !== undefined && 'reason' in outcome;
 }
 
-/** A data socket with a name of our own: the pid, and the first count from the clock's microseconds on that is free. */
 function abstractSocket(): number {
   const fd = unixSocket('dgram');
+  bindAbstract(fd);
+  return fd;
+}
+
+/** Gives a data socket a name of our own: the pid, and the first count from the clock's microseconds on that is free. */
+export function bindAbstract(fd: number): void {
   for (let usecs = Math.trunc(performance.now() * 1000) % 1_000_000; ; usecs++) {
     try {
       bind(fd, dataAddress(process.pid, usecs));
-      return fd;
+      return;
     } catch (error) {
       if (!hasCode(error, 'EADDRINUSE')) throw error;
     }
   }
 }
 
-/** The address of the data socket: all 110 bytes, as clients of the protocol expect them. */
+/** The address of a data socket: all 110 bytes, as clients of the protocol expect them. */
 export function wholeAddress(dataFd: number): UnixAddress {
   const whole = Buffer.alloc(SOCKADDR_UN_SIZE);
   whole.set(socketAddress(dataFd));

@@ -1,21 +1,10 @@
-import { constants } from 'node:os';
-import {
-  accept,
-  closeFd,
-  errnoOf,
-  OsError,
-  readFd,
-  send,
-  type UnixAddress,
-  type Watcher,
-  watch,
-} from '../../os/index.ts';
+import { closeFd, errnoOf, readFd, send, type UnixAddress, type Watcher, watch } from '../../os/index.ts';
 import type { SwitchEvent } from '../events.ts';
 import { parseRequest, REQUEST_SIZE, type Request } from '../protocol.ts';
+import { acceptConnections } from './acceptor.ts';
+import { type Door, openVdeDoor } from './doors.ts';
 import type { Ports } from './ports.ts';
 
-/** How long no connection is accepted after one could not be, in ms: the kernel would report it again and again. */
-const ACCEPT_PAUSE_MS = 1000;
 /** More than any request. */
 const READ_SIZE = 256;
 
@@ -35,31 +24,11 @@ export interface ControlOptions {
 export function serveControl(options: ControlOptions): () => void {
   const { fd, ports, onEvent } = options;
   const connections = new Set<Connection>();
-  const listener = watch(fd, { readable: acceptAll });
-  let pause: NodeJS.Timeout | undefined;
-
-  function acceptAll(): void {
-    try {
-      for (let client = accept(fd); client !== undefined; client = accept(fd)) admit(client);
-    } catch (error) {
-      onEvent({ event: 'accept-failed', errno: errnoOf(error) ?? 0 });
-      listener.set({});
-      pause = setTimeout(() => listener.set({ readable: acceptAll }), ACCEPT_PAUSE_MS);
-    }
-  }
-
-  function admit(client: number): void {
-    const port = ports.reserve();
-    if (port === undefined) {
-      closeFd(client);
-      throw new OsError('accept', constants.errno.EMFILE);
-    }
+  const stop = acceptConnections(fd, ports, onEvent, (client, port) => {
     connections.add(new Connection(client, port, options, (connection) => connections.delete(connection)));
-  }
-
+  });
   return () => {
-    clearTimeout(pause);
-    listener.close();
+    stop();
     for (const connection of connections) connection.close();
   };
 }
@@ -71,8 +40,9 @@ class Connection {
   readonly #onClosed: (connection: Connection) => void;
   readonly #watcher: Watcher;
   readonly #buffer = Buffer.alloc(READ_SIZE);
-  /** Bytes of the request that came so far. */
+  /** Bytes of the request that came so far, and how many there may be. */
   #length = 0;
+  #room = REQUEST_SIZE;
   /** A joining client is known to the frames' thread soon, a joined one is. */
   #state: 'asking' | 'joining' | 'joined' | 'closed' = 'asking';
 
@@ -102,20 +72,28 @@ class Connection {
     const port = this.#port;
     if (request.kind === 'type') this.#leave({ event: 'bad-type', port, type: request.type });
     else if (request.kind === 'version') this.#leave({ event: 'bad-version', port, version: request.version });
-    else if (request.kind === 'port') void this.#join(request.version, request.address);
+    else if (request.kind === 'port') {
+      if (request.description !== undefined) this.#room = this.#length;
+      void this.#join(request);
+    }
   }
 
-  async #join(version: number, address: UnixAddress): Promise<void> {
-    const { ports, dataAddress, onEvent } = this.#options;
+  async #join(request: Extract<Request, { kind: 'port' }>): Promise<void> {
+    const { ports, onEvent } = this.#options;
+    const door = this.#openDoor(request);
+    if (!door) return;
     this.#state = 'joining';
     this.#watcher.set({});
     // Answered only when its frames are known: what it sends next is not a stranger's.
-    await ports.add(this.#port, 'client', '', { kind: 'client', address }, () => this.close());
+    await ports.add(this.#port, door.kind, request.description ?? '', door.link, () => {
+      this.close();
+      door.close();
+    });
     if (this.#isClosed()) return;
     this.#state = 'joined';
     onEvent({ event: 'connected', port: this.#port });
     try {
-      if (version !== 0) send(this.#fd, dataAddress);
+      if (request.version !== 0) send(this.#fd, door.address);
     } catch (error) {
       this.#fail('reply', error);
     }
@@ -124,12 +102,25 @@ class Connection {
     this.#checkSilence();
   }
 
-  /** A client has nothing to say after its request, but for padding up to the size of a request. */
-  #checkSilence(): void {
-    if (this.#length > REQUEST_SIZE) this.#leave({ event: 'bad-request', port: this.#port });
+  #openDoor({ address, description }: Extract<Request, { kind: 'port' }>): Door | undefined {
+    if (description === undefined) {
+      const { dataAddress } = this.#options;
+      return { kind: 'client', link: { kind: 'client', address }, address: dataAddress, close: () => {} };
+    }
+    try {
+      return openVdeDoor(address);
+    } catch (error) {
+      this.#fail('connect', error);
+      return undefined;
+    }
   }
 
-  #fail(step: 'read' | 'reply', error: unknown): void {
+  /** A client has nothing to say after its request, but for padding up to the size of a request. */
+  #checkSilence(): void {
+    if (this.#length > this.#room) this.#leave({ event: 'bad-request', port: this.#port });
+  }
+
+  #fail(step: 'read' | 'connect' | 'reply', error: unknown): void {
     const registered = this.#state === 'joined';
     this.#leave({ event: 'connection-failed', port: this.#port, step, errno: errnoOf(error) ?? 0, registered });
   }

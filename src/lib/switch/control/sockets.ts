@@ -1,7 +1,7 @@
 import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { bind, closeFd, connect, errnoOf, pathAddress, unixSocket } from '../../os/index.ts';
+import { bind, closeFd, connect, errnoOf, pathAddress, type UnixSocketType, unixSocket } from '../../os/index.ts';
 import type { SocketTrouble } from '../error.ts';
 
 const { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } = constants.errno;
@@ -21,9 +21,9 @@ export interface BoundSocket {
  * is no socket stays.
  * @returns the bound socket, or why there is none
  */
-export function bindPath(type: 'stream' | 'dgram', path: string): BoundSocket | SocketTrouble {
+export function bindPath(type: UnixSocketType, path: string): BoundSocket | SocketTrouble {
   const fd = unixSocket(type);
-  const trouble = tryBind(fd, path);
+  const trouble = tryBind(fd, type, path);
   if (trouble) {
     closeFd(fd);
     return trouble;
@@ -32,12 +32,12 @@ export function bindPath(type: 'stream' | 'dgram', path: string): BoundSocket | 
   return { fd, path, absolute, inode: lstatSync(absolute, { bigint: true }).ino };
 }
 
-function tryBind(fd: number, path: string): SocketTrouble | undefined {
+function tryBind(fd: number, type: UnixSocketType, path: string): SocketTrouble | undefined {
   const errno = errnoWhile(() => bind(fd, pathAddress(path)));
   if (errno === undefined) return undefined;
   if (errno !== EADDRINUSE) return { path, reason: 'stuck', steps: [{ call: 'bind', errno }] };
 
-  const probe = probeSocket(path);
+  const probe = probeSocket(type === 'seqpacket' ? type : 'stream', path);
   if (probe === 'answers') return { path, reason: 'in-use', steps: [] };
   if (probe !== ECONNREFUSED) return { path, reason: 'in-use', steps: [{ call: 'connect', errno: probe }] };
 
@@ -51,8 +51,8 @@ function tryBind(fd: number, path: string): SocketTrouble | undefined {
 }
 
 /** Whether somebody serves this name: yes, or the errno of the attempt. A full backlog is an answer. */
-function probeSocket(path: string): 'answers' | number {
-  const fd = unixSocket('stream');
+function probeSocket(type: UnixSocketType, path: string): 'answers' | number {
+  const fd = unixSocket(type);
   try {
     const errno = errnoWhile(() => connect(fd, pathAddress(path)));
     return errno === undefined || errno === EAGAIN ? 'answers' : errno;
