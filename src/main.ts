@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { hasCode } from './lib/os/index.ts';
+import { hasCode, hasRaisedRights } from './lib/os/index.ts';
 import { findTool, linkNames, type ToolEntry, tools } from './tools.ts';
 
 /**
@@ -17,8 +17,19 @@ function pick(argv: readonly string[]): { tool: ToolEntry | undefined; name: str
   return { tool, name: tool?.name ?? word, args: argv.slice(3) };
 }
 
+const FAILED = 1;
+
+/** The one tool that is made to have more rights than its caller, who chooses the name and so would choose any tool. */
+const RAISED_TOOL = 'uml_net';
+
+const raised = hasRaisedRights();
+
 async function run(argv: readonly string[]): Promise<number> {
   const { tool, name, args } = pick(argv);
+  if (raised && tool?.name !== RAISED_TOOL) {
+    process.stderr.write(`uml: a copy with capabilities of its own runs ${RAISED_TOOL} only\n`);
+    return FAILED;
+  }
   if (tool) return (await tool.load()).main(args, name);
   if (name === '--list') {
     for (const entry of tools) process.stdout.write(`${entry.name}\n`);
@@ -57,7 +68,6 @@ function install(directory: string | undefined): number {
   return 0;
 }
 
-const FAILED = 1;
 /** How a shell shows the end by SIGPIPE, which C programs meet when their reader has left and Node ignores. */
 const READER_LEFT = 141;
 
@@ -71,4 +81,5 @@ function fail(error: unknown): never {
 process.on('uncaughtException', fail);
 run(process.argv).then((status) => {
   process.exitCode = status;
+  if (raised) process.exit(); // before the event loop listens to descriptors that the environment names (NODE_CHANNEL_FD)
 }, fail);

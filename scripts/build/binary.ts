@@ -35,12 +35,18 @@ export async function buildBinary(bundle: string, assets: Readonly<Record<string
   const fresh = `${file}.${process.pid}`;
   // pkg's command line downloads its Node; its sea() takes ours by nodePath. An internal path: pkg is pinned exactly.
   const { default: sea } = createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/sea.js') as typeof pkgSea;
+  const seaConfig = {
+    ...{ disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: true, assets: carried },
+    // Node starts a debugger on SIGUSR1: whoever may send the signal could then do all that the program may (uml_net's
+    // copy has capabilities of its own). C programs end.
+    execArgv: ['--disable-sigusr1'],
+  };
   await silently(() =>
     sea(bundle, {
       nodePath: base,
       signature: false,
       targets: [{ nodeRange: `node${nodeVersion(base)}`, platform: 'linux', arch: 'x64', output: fresh }],
-      seaConfig: { disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: true, assets: carried },
+      seaConfig,
     }),
   );
   renameSync(fresh, file);

@@ -9,6 +9,7 @@ export * from './inet.ts';
 export { koffi } from './koffi.ts';
 export * from './mount.ts';
 export { askNetlink, type NetlinkMessage } from './netlink.ts';
+export { hasRaisedRights } from './privilege.ts';
 export * from './process.ts';
 export * from './socket.ts';
 export type { FileType, Status, Timestamp } from './status.ts';

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asset, inBinary } from './assets.ts';
+import { hasRaisedRights } from './privilege.ts';
 
 type Koffi = typeof import('koffi');
 let loaded: Koffi | undefined;
@@ -15,12 +16,16 @@ export function koffi(): Koffi {
   return loaded;
 }
 
+/** Where a program with more rights than its caller puts its addon: no directory of the caller's choice. */
+const SAFE_DIRECTORIES = ['/dev/shm', '/tmp', '/var/tmp'];
+
 /** dlopen wants a path: an unnamed file's /proc path leaves nothing behind. */
 function fromAsset(name: string): Koffi {
   const bytes = asset(name);
   if (!bytes) throw new Error(`this binary was built without ${name}`);
   const module = { exports: {} as Koffi };
-  for (const directory of [process.env.XDG_RUNTIME_DIR, tmpdir(), '/dev/shm']) {
+  const raised = hasRaisedRights();
+  for (const directory of raised ? SAFE_DIRECTORIES : [process.env.XDG_RUNTIME_DIR, tmpdir(), '/dev/shm']) {
     if (!directory) continue;
     try {
       const fd = openSync(directory, O_TMPFILE | constants.O_RDWR, 0o700);
@@ -35,6 +40,8 @@ function fromAsset(name: string): Koffi {
       // that file system has no O_TMPFILE, or is mounted noexec: try the next
     }
   }
+  // The caller could change a file that has a name before it is loaded.
+  if (raised) throw new Error(`none of ${SAFE_DIRECTORIES.join(', ')} can hold a program's unnamed file`);
   const directory = mkdtempSync(join(tmpdir(), 'uml-'));
   try {
     const file = join(directory, name);
