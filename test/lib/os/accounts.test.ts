@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { lookupGroup, lookupUser } from '../../../src/lib/os/index.ts';
-import { root, spawnProgram, temporaryDirectory } from '../../support/run.ts';
-import { spawnSource } from '../../support/source.ts';
+import { spawnProgram, temporaryDirectory } from '../../support/run.ts';
+import { sourceCommand, spawnSource } from '../../support/source.ts';
 
 const os = new URL('../../../src/lib/os/index.ts', import.meta.url);
 
@@ -41,11 +41,9 @@ test('a name is not taken for a number, nor a part of it for the name', () => {
 test('a group with more members than the first room holds is found', async () => {
   const file = join(temporaryDirectory(), 'group');
   writeFileSync(file, `crowd:x:4242:${Array.from({ length: 5000 }, (_, i) => `member${i}`).join(',')}\n`);
-  const lookup = `import { lookupGroup } from '${os.href}'; console.log(JSON.stringify([lookupGroup('crowd'), lookupGroup(4242)]));`;
-  const script = `mount --bind "$1" /etc/group && exec "$2" --import tsx --input-type=module -e "$3"`;
-  const child = spawnProgram('unshare', ['-m', 'sh', '-c', script, 'sh', file, process.execPath, lookup], {
-    cwd: root,
-  });
+  const lookup = sourceCommand(os, `console.log(JSON.stringify([it.lookupGroup('crowd'), it.lookupGroup(4242)]));`);
+  const script = 'mount --bind "$0" /etc/group && exec "$@"';
+  const child = spawnProgram('unshare', ['--mount', 'sh', '-c', script, file, ...lookup]);
   const crowd = { name: 'crowd', gid: 4242 };
   expect(await child.exit()).toMatchObject({ status: 0, stdout: `${JSON.stringify([crowd, crowd])}\n`, stderr: '' });
 });
