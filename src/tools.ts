@@ -35,6 +35,12 @@ export const tools: readonly ToolEntry[] = [
     load: () => import('./commands/linux.ts'),
   },
   {
+    name: 'tunctl',
+    aliases: [],
+    summary: 'create, delete and list persistent TUN/TAP devices',
+    load: () => import('./commands/tunctl.ts'),
+  },
+  {
     name: 'uml_mconsole',
     aliases: ['mconsole'],
     summary: 'control a running instance through its management console',

@@ -139,7 +139,7 @@ describe('threads and libc are found in each form:', () => {
 });
 
 describe('the libraries', () => {
-  test.each(['cow', 'mconsole', 'switch', 'umid'])(
+  test.each(['cow', 'mconsole', 'switch', 'tuntap', 'umid'])(
     '%s is imported by its name in the package, with what its door shows',
     async (subject) => {
       const source: object = await import(join(root, 'src/lib', subject, 'index.ts'));
