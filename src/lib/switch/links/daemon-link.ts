@@ -1,12 +1,13 @@
 import { constants } from 'node:os';
-import { MMSGHDR, OsError, receiveBatch, type UnixAddress } from '../../os/index.ts';
+import { OsError, type UnixAddress } from '../../os/index.ts';
 import type { Forwarder, Link } from '../plane/forwarder.ts';
-import { BATCH, type FrameSlots, SLOT_SIZE } from '../plane/frame-slots.ts';
+import { BATCH, type FrameSlots } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
 import { DaemonSender } from './daemon-sender.ts';
-import { DatagramHeaders } from './datagram-headers.ts';
-import type { LinkContext } from './index.ts';
-import { NAME_STRIDE, PortNames } from './port-names.ts';
+import type { Inbox } from './inbox.ts';
+import type { LinkParts } from './index.ts';
+import type { Patience } from './patience.ts';
+import type { PortNames } from './port-names.ts';
 
 const { EAGAIN, EINTR } = constants.errno;
 
@@ -16,27 +17,25 @@ const { EAGAIN, EINTR } = constants.errno;
  */
 export class DaemonLink implements Link {
   readonly fd: number;
+  /** How many frames `take` takes at most: BATCH or fewer. */
+  most = BATCH;
   readonly #slots: FrameSlots;
   readonly #forwarder: Forwarder;
   readonly #reporter: Reporter;
-  readonly #senders: number;
-  readonly #headers: DatagramHeaders;
+  readonly #inbox: Inbox;
   readonly #names: PortNames;
+  readonly #patience: Patience;
   readonly #sender: DaemonSender;
 
-  constructor(fd: number, { memory, slots, forwarder, reporter, counters }: LinkContext) {
+  constructor(fd: number, parts: LinkParts) {
     this.fd = fd;
-    this.#slots = slots;
-    this.#forwarder = forwarder;
-    this.#reporter = reporter;
-    this.#senders = memory.take(BATCH * NAME_STRIDE);
-    this.#headers = new DatagramHeaders(memory, BATCH, {
-      name: (slot) => this.#senders + slot * NAME_STRIDE,
-      frame: (slot) => slots.offset(slot),
-      length: SLOT_SIZE,
-    });
-    this.#names = new PortNames(memory);
-    this.#sender = new DaemonSender(fd, memory, this.#names, slots.offset(0), reporter, counters);
+    this.#slots = parts.slots;
+    this.#forwarder = parts.forwarder;
+    this.#reporter = parts.reporter;
+    this.#inbox = parts.namedInbox;
+    this.#names = parts.names;
+    this.#patience = parts.patience;
+    this.#sender = new DaemonSender(fd, parts);
   }
 
   /** A new port; `address` has 110 bytes. */
@@ -46,22 +45,21 @@ export class DaemonLink implements Link {
 
   remove(port: number): void {
     this.#names.remove(port);
-    this.#sender.remove(port);
+    this.#patience.forget(port);
   }
 
   take(wait: 'wait' | 'poll'): number {
-    const count = receiveBatch(this.fd, this.#headers.address(0), BATCH, wait);
+    const count = this.#inbox.take(this.fd, this.most, wait);
     if (count < 0 && count !== -EAGAIN && count !== -EINTR) throw new OsError('recvmmsg', -count);
     return Math.max(0, count);
   }
 
   pass(count: number): void {
     for (let slot = 0; slot < count; slot++) {
-      const length = this.#headers.get(slot, MMSGHDR.length);
-      const nameLength = this.#headers.get(slot, MMSGHDR.nameLength);
-      this.#headers.resetName(slot);
+      const length = this.#inbox.length(slot);
+      const nameLength = this.#inbox.takeNameLength(slot);
       if (length === 0) continue; // it only woke us
-      const port = this.#names.find(this.#senders + slot * NAME_STRIDE, nameLength);
+      const port = this.#names.find(this.#inbox.name(slot), nameLength);
       if (port < 0) this.#reporter.stranger();
       else this.#forwarder.forward(port, this.#slots.offset(slot), length);
     }

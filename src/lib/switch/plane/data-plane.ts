@@ -4,8 +4,9 @@ import { CaptureObserver } from '../capture/observer.ts';
 import { Counters } from '../counters.ts';
 import { DaemonLink } from '../links/daemon-link.ts';
 import { type LinkSpec, type OwnLink, openLink } from '../links/index.ts';
+import { BatchSize } from './batch-size.ts';
 import { Forwarder, type Link, MAX_PORTS } from './forwarder.ts';
-import { FrameSlots } from './frame-slots.ts';
+import { BATCH, FrameSlots } from './frame-slots.ts';
 import type { PlaneCommand, PlaneReport, PlaneSetup } from './messages.ts';
 import { Poller } from './poller.ts';
 import { Reporter } from './reporter.ts';
@@ -49,6 +50,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
   const poller = new Poller(memory);
   poller.add(dataFd, CLIENTS);
   const spinning = new Spinning();
+  const batchSize = new BatchSize();
   const maySpin = availableParallelism() > 1; // libuv asks sched_getaffinity
 
   function runCommands(): 'stop' | 'go on' {
@@ -125,8 +127,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
     if (count === 0) return 0;
     forwarder.startBatch();
     link.pass(count);
-    clients.flush();
-    for (const each of own.values()) each.flush();
+    forwarder.flush();
     return count;
   }
 
@@ -154,11 +155,15 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
 
   /** Looks for frames again and again, as long as it pays. */
   function lookOut(): number {
+    let came = turn(0);
+    if (came === STOP) return STOP;
+    clients.most = batchSize.after(came);
+    if (came !== 0) return came;
     const began = performance.now();
     for (let before = began; ; ) {
-      const came = turn(0);
+      yieldCpu(); // another program that wants this core gets it, and is noticed by the time that passes
+      came = turn(0);
       if (came !== 0) return came;
-      yieldCpu();
       const now = performance.now();
       if (!spinning.looked(began, before, now)) return 0;
       before = now;
@@ -168,6 +173,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
   function sleep(): number {
     const timeout = reporter.pending ? REPORT_WAIT_MS : -1;
     if (!maySpin) return turn(timeout);
+    clients.most = BATCH;
     const began = performance.now();
     const came = turn(timeout);
     spinning.slept(began, performance.now());

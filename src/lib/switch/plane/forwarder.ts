@@ -68,6 +68,9 @@ export class Forwarder {
   #count = 0;
   readonly #isDown = new Uint8Array(MAX_PORTS);
   #observer: FrameObserver | undefined;
+  /** Links that accepted a frame since the last flush; the first `#unflushed`, one perhaps several times. */
+  readonly #toFlush: Link[] = [];
+  #unflushed = 0;
 
   constructor({ memory, kind, log, counters, clock }: ForwarderOptions) {
     this.#memory = memory;
@@ -158,9 +161,18 @@ export class Forwarder {
 
   #send(to: number, offset: number, length: number): void {
     if (this.#isDown[to] !== 0) return;
+    const link = this.#links[to];
+    if (!link) return;
     this.#counters.sent(to, length);
     this.#observer?.sent(to, offset, length);
-    this.#links[to]?.send(to, offset, length);
+    if (this.#unflushed === 0 || this.#toFlush[this.#unflushed - 1] !== link) this.#toFlush[this.#unflushed++] = link;
+    link.send(to, offset, length);
+  }
+
+  /** Lets the links send what they accepted since the last time: only those, as there may be hundreds of others. */
+  flush(): void {
+    for (let at = 0; at < this.#unflushed; at++) this.#toFlush[at]!.flush();
+    this.#unflushed = 0;
   }
 
   #learn(low: number, high: number, port: number): void {

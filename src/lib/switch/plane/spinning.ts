@@ -2,13 +2,14 @@
  * The longest that a frame is looked out for before the thread sleeps, in ms. To be woken on another core costs tens of
  * microseconds, for the thread and for whoever wakes it: more than the frame itself.
  */
-const LONGEST = 0.1;
+const LONGEST = 0.06;
 /** The shortest. */
 const SHORTEST = 0.02;
 /** A look that took so long, in ms, was no look: another program wants this core. */
 const DISTURBED = 0.2;
-/** For so long, in ms, it is left to it. */
-const TRUCE = 20;
+/** For so long, in ms, it is left to it; twice as long each time that it still wants it. */
+const SHORTEST_TRUCE = 10;
+const LONGEST_TRUCE = 640;
 
 /**
  * How long it pays to look out for the next frame instead of sleeping. As halt polling in KVM (kvm_vcpu_halt): it grows
@@ -18,6 +19,7 @@ const TRUCE = 20;
 export class Spinning {
   /** How long to look out now; 0 for not at all. */
   window = 0;
+  #truce = SHORTEST_TRUCE;
   #truceUntil = 0;
 
   /** The thread slept. */
@@ -29,7 +31,8 @@ export class Spinning {
   /** Looked once more, in vain. Whether to go on. */
   looked(began: number, before: number, now: number): boolean {
     if (now - before > DISTURBED) {
-      this.#truceUntil = now + TRUCE;
+      this.#truce = now - this.#truceUntil > LONGEST_TRUCE ? SHORTEST_TRUCE : Math.min(LONGEST_TRUCE, 2 * this.#truce);
+      this.#truceUntil = now + this.#truce;
       this.window = 0;
     }
     return now - began < this.window;
