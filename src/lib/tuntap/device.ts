@@ -45,6 +45,8 @@ export interface CreateOptions extends AttachOptions {
   group?: number;
 }
 
+export type AttachedDevice = Pick<Link, 'name' | 'mode' | 'multiQueue' | 'vnetHeader' | 'packetInfo'>;
+
 /**
  * Makes a persistent device, or gives an existing one of this name and kind its owner and group. What fails on the way
  * leaves no new device behind: it is made persistent last.
@@ -101,13 +103,20 @@ export function attachTun(name: string, options: AttachOptions = {}): number {
 }
 
 /**
- * The name of the device that a descriptor is attached to: the kernel's choice, or after a renaming.
- * @throws TuntapError REQUEST
+ * What a descriptor is attached to: the device's name where the kernel chose it, and how frames come.
+ * @throws TuntapError REQUEST: ENOTTY if it is no descriptor of this sort, EBADFD if it is attached to nothing
  */
-export function attachedName(fd: number): string {
+export function attachedDevice(fd: number): AttachedDevice {
   const ifreq = Buffer.alloc(IFREQ_SIZE);
   request(fd, 'TUNGETIFF', ifreq, '');
-  return nameIn(ifreq);
+  const flags = ifreq.readUInt16LE(NAME_SIZE);
+  return {
+    name: nameIn(ifreq),
+    mode: flags & IFF.tun ? 'tun' : 'tap',
+    multiQueue: (flags & IFF.multiQueue) !== 0,
+    vnetHeader: (flags & IFF.vnetHeader) !== 0,
+    packetInfo: (flags & IFF.noPacketInfo) === 0,
+  };
 }
 
 function openAttached(name: string, mode: TuntapMode, { cloneDevice, ...kind }: AttachOptions): number {
