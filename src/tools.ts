@@ -29,10 +29,41 @@ export const tools: readonly ToolEntry[] = [
     load: () => import('./commands/cow.ts'),
   },
   {
+    name: 'jail_uml',
+    aliases: [],
+    summary: 'run a command, e.g. an instance, in a jail as an unprivileged user',
+    load: () => import('./commands/jail_uml.ts'),
+  },
+  {
+    name: 'jailtest',
+    aliases: [],
+    summary: 'try whether a process can reach the memory of its kernel',
+    load: () => import('./commands/jailtest.ts'),
+  },
+  {
     name: 'linux',
     aliases: [],
     summary: 'boot a User Mode Linux instance on an emulated CPU',
     load: () => import('./commands/linux.ts'),
+  },
+  {
+    name: 'playlog',
+    aliases: ['playlog.pl'],
+    summary: 'play a log of a tty as it was seen',
+    load: () => import('./commands/playlog.ts'),
+  },
+  {
+    name: 'port-helper',
+    aliases: [],
+    summary: 'hand a terminal to an instance; UML starts it',
+    load: () => import('./commands/port-helper.ts'),
+  },
+  {
+    name: 'ttylog',
+    aliases: ['tty_log', 'tty_log.pl'],
+    summary: 'print a log of ttys, or make an asciicast of it',
+    unlinked: true,
+    load: () => import('./commands/ttylog.ts'),
   },
   {
     name: 'tunctl',
@@ -53,6 +84,12 @@ export const tools: readonly ToolEntry[] = [
     load: () => import('./commands/uml_mkcow.ts'),
   },
   {
+    name: 'uml_mount',
+    aliases: ['mount'],
+    summary: 'mount the file system of an instance, where its kernel can',
+    load: () => import('./commands/uml_mount.ts'),
+  },
+  {
     name: 'uml_moo',
     aliases: ['moo'],
     summary: 'merge a COW file with its backing file',
@@ -63,6 +100,12 @@ export const tools: readonly ToolEntry[] = [
     aliases: ['switch'],
     summary: 'virtual Ethernet switch or hub for instances and taps',
     load: () => import('./commands/uml_switch.ts'),
+  },
+  {
+    name: 'uml_watchdog',
+    aliases: ['watchdog'],
+    summary: 'end or report an instance that hangs; UML starts it',
+    load: () => import('./commands/uml_watchdog.ts'),
   },
 ];
 

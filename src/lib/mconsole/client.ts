@@ -8,6 +8,7 @@ import {
   receive,
   SOCKADDR_UN_SIZE,
   send,
+  sendWithDescriptor,
   type UnixAddress,
   unixSocket,
   type Watcher,
@@ -53,6 +54,8 @@ export interface RequestOptions {
   timeout?: number | undefined;
   /** Gives the request up: MconsoleError ABORTED. */
   signal?: AbortSignal | undefined;
+  /** A descriptor of ours that goes along with the request (SCM_RIGHTS), as `umlfs` wants it. */
+  descriptor?: number | undefined;
 }
 
 /**
@@ -64,12 +67,12 @@ export interface RequestOptions {
 export async function request(
   socketPath: string,
   command: string | Uint8Array,
-  { timeout = defaultTimeout(command), signal }: RequestOptions = {},
+  { timeout = defaultTimeout(command), signal, descriptor }: RequestOptions = {},
 ): Promise<MconsoleReply> {
   const datagram = encodeRequest(command);
   const fd = openSocket(socketPath);
   try {
-    await sendRequest(fd, socketPath, datagram, { timeout, signal });
+    await sendRequest(fd, socketPath, datagram, { timeout, signal, descriptor });
     return await new Reception(fd, socketPath, timeout).reply(signal);
   } finally {
     closeFd(fd);
@@ -98,13 +101,14 @@ async function sendRequest(
   fd: number,
   socketPath: string,
   datagram: Uint8Array,
-  { timeout, signal }: { timeout: number; signal: AbortSignal | undefined },
+  { timeout, signal, descriptor }: RequestOptions & { timeout: number },
 ): Promise<void> {
   const deadline = Date.now() + timeout;
   for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     if (signal?.aborted) throw aborted(socketPath);
     try {
-      if (send(fd, datagram) !== undefined) return;
+      const sent = descriptor === undefined ? send(fd, datagram) : sendWithDescriptor(fd, datagram, descriptor);
+      if (sent !== undefined) return;
     } catch (error) {
       throw sendError(socketPath, error);
     }

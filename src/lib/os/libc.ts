@@ -55,6 +55,7 @@ interface Libc {
   usleep: Call<[number]>;
   setsid: Call<[]>;
   chroot: Call<[Memory]>;
+  initgroups: Call<[Memory, number]>;
   execve: (file: string, argv: (string | null)[], environment: (string | null)[]) => number;
   signal: (signal: number, handler: number) => unknown;
   prctl: Call<[number, number, number, number, number]>;
@@ -126,6 +127,7 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   usleep: ['usleep', 'int', ['uint']],
   setsid: ['setsid', 'int', []],
   chroot: ['chroot', 'int', ['void *']],
+  initgroups: ['initgroups', 'int', ['void *', 'uint32']],
   execve: ['execve', 'int', ['const char *', 'const char **', 'const char **']],
   signal: ['signal', 'void *', ['int', 'intptr_t']],
   prctl: ['prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']],

@@ -47,6 +47,11 @@ export function chrootHere(): void {
   check('chroot', libc.chroot(Buffer.from('.\0')));
 }
 
+/** Makes the supplementary groups of this process those of a user, with its own group (initgroups(3)). */
+export function takeGroups(user: string, gid: number): void {
+  check('initgroups', libc.initgroups(Buffer.from(`${user}\0`), gid));
+}
+
 /** Keeps this process from leaving a core file, for a crash that is meant. */
 export function leaveNoCore(): void {
   check('prctl', libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
