@@ -103,6 +103,14 @@ export function attachTun(name: string, options: AttachOptions = {}): number {
 }
 
 /**
+ * Makes a user the owner of the device that a descriptor is attached to.
+ * @throws TuntapError REQUEST
+ */
+export function setOwner(fd: number, uid: number): void {
+  request(fd, 'TUNSETOWNER', uid, '');
+}
+
+/**
  * What a descriptor is attached to: the device's name where the kernel chose it, and how frames come.
  * @throws TuntapError REQUEST: ENOTTY if it is no descriptor of this sort, EBADFD if it is attached to nothing
  */
