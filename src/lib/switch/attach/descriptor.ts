@@ -1,10 +1,7 @@
-import { hasCode, ioctl, isConnected, setNonBlocking, socketType, statusFlags } from '../../os/index.ts';
+import { hasCode, isConnected, setNonBlocking, socketType, statusFlags } from '../../os/index.ts';
+import { type AttachedDevice, attachedDevice, TuntapError } from '../../tuntap/index.ts';
 import { type DescriptorTrouble, SwitchError } from '../error.ts';
 import type { OwnLinkSpec } from '../links/index.ts';
-import { IFF_NO_PI, IFF_TAP, IFREQ_SIZE, NAME_SIZE } from './tap.ts';
-
-const TUNGETIFF = 0x800454d2;
-const IFF_VNET_HDR = 0x4000;
 
 /**
  * Finds out what an inherited descriptor is: a connected socket with one frame a message, or a tap's.
@@ -25,10 +22,10 @@ export function openDescriptor(fd: number): OwnLinkSpec {
     if (!isConnected(fd)) throw refuse('unconnected');
     return { kind: 'packet', port: 'fd', fd, type };
   }
-  const flags = tapFlags(fd);
-  if (flags === undefined) throw refuse('other');
-  if (!(flags & IFF_TAP)) throw refuse('tun');
-  if (!(flags & IFF_NO_PI) || flags & IFF_VNET_HDR) throw refuse('header');
+  const device = deviceOf(fd);
+  if (device === undefined) throw refuse('other');
+  if (device.mode === 'tun') throw refuse('tun');
+  if (device.packetInfo || device.vnetHeader) throw refuse('header');
   setNonBlocking(fd);
   return { kind: 'tap', fd };
 }
@@ -42,13 +39,12 @@ function typeOf(fd: number): ReturnType<typeof socketType> | undefined {
   }
 }
 
-/** The flags of a tun or tap device that is attached to an interface. */
-function tapFlags(fd: number): number | undefined {
-  const request = Buffer.alloc(IFREQ_SIZE);
+/** The tun or tap device that it is attached to. */
+function deviceOf(fd: number): AttachedDevice | undefined {
   try {
-    ioctl(fd, TUNGETIFF, request);
-    return request.readUInt16LE(NAME_SIZE);
-  } catch {
-    return undefined; // ENOTTY, or EBADFD from a tun device without an interface
+    return attachedDevice(fd);
+  } catch (error) {
+    if (error instanceof TuntapError) return undefined; // ENOTTY, or EBADFD from a tun device without an interface
+    throw error;
   }
 }
