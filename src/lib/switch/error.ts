@@ -31,7 +31,7 @@ export interface SocketTrouble {
   /** Another program serves it, or it can't be made or removed. */
   reason: 'in-use' | 'stuck';
   /** The calls that failed on the way. */
-  steps: { call: 'bind' | 'connect' | 'mkdir' | 'unlink'; errno: number | 'not-socket' }[];
+  steps: { call: 'bind' | 'chmod' | 'chown' | 'connect' | 'mkdir' | 'unlink'; errno: number | 'not-socket' }[];
 }
 
 /**
@@ -40,10 +40,13 @@ export interface SocketTrouble {
  */
 export type DescriptorTrouble = 'closed' | 'stream' | 'unconnected' | 'tun' | 'header' | 'other';
 
+/** Sockets beside those of the daemon protocol. */
+export type ListenKind = 'bess' | 'vde' | 'console';
+
 export type SwitchErrorDetail =
   | { code: 'SOCKETS'; control: SocketTrouble | undefined; data: SocketTrouble | undefined }
   /** The tap device could not be had: `open` of /dev/net/tun, or naming the device. */
-  | { code: 'TAP'; step: 'open' | 'name'; errno: number }
+  | { code: 'TAP'; device: string; step: 'open' | 'name'; errno: number }
   /** There is no port of this number. */
   | { code: 'PORT'; port: number }
   /** All numbers of ports are in use. */
@@ -62,8 +65,8 @@ export type SwitchErrorDetail =
   | { code: 'DESCRIPTOR'; fd: number; reason: DescriptorTrouble }
   /** Another port that was asked for could not be had: the call that failed. */
   | { code: 'ATTACH'; attachment: Attachment; call: string; errno: number }
-  /** Nobody can connect to a BESS socket, or to a directory as vde_switch has it. */
-  | { code: 'LISTEN'; kind: 'bess' | 'vde'; trouble: SocketTrouble }
+  /** Nobody can connect to a BESS socket, to a directory as vde_switch has it, or to the console. */
+  | { code: 'LISTEN'; kind: ListenKind; trouble: SocketTrouble }
   /** The thread that moves the frames died. */
   | { code: 'PLANE'; reason: string };
 

@@ -14,4 +14,6 @@ export type SwitchEvent =
   /** A system call on the connection failed; it is closed. */
   | { event: 'connection-failed'; port: number; step: 'read' | 'connect' | 'reply'; errno: number; registered: boolean }
   | { event: 'accept-failed'; errno: number }
+  /** A capture ended by itself. */
+  | { event: 'capture-ended'; to: string; reason: string }
   | { event: 'frames'; report: FrameReport };

@@ -1,7 +1,7 @@
 /** Every text that uml_switch shows, in the words of the C switch where it has any (spec 8). */
 import { strerror } from '../os/index.ts';
 import { attachmentName } from './endpoint.ts';
-import type { DescriptorTrouble, SocketTrouble, SwitchErrorDetail } from './error.ts';
+import type { DescriptorTrouble, ListenKind, SocketTrouble, SwitchErrorDetail } from './error.ts';
 import type { SwitchEvent } from './events.ts';
 import type { FrameReport } from './plane/thread.ts';
 
@@ -34,7 +34,7 @@ export function attachedLine(program: string, control: string, data?: string, ta
   return out(`${program} attached to unix ${sockets}${tap === undefined ? '' : ` tap device '${tap}'`}`);
 }
 
-export const removalLine = (socket: 'control' | 'data', path: string, errno: number): Line =>
+export const removalLine = (socket: 'control' | 'data' | ListenKind, path: string, errno: number): Line =>
   err(`Couldn't remove ${socket} socket '${path}' : ${strerror(errno)}`);
 
 export function eventLines(event: SwitchEvent): Line[] {
@@ -59,6 +59,8 @@ export function eventLines(event: SwitchEvent): Line[] {
     }
     case 'accept-failed':
       return [err(`accept: ${strerror(event.errno)}`)];
+    case 'capture-ended':
+      return [err(`The capture to '${event.to}' ended: ${event.reason}`)];
     case 'frames':
       return [frameLine(event.report)];
   }
@@ -103,40 +105,62 @@ function frameLine(report: FrameReport): Line {
 export function errorLines(detail: SwitchErrorDetail, program: string, sockets: 1 | 2): Line[] {
   switch (detail.code) {
     case 'TAP':
-      return [err(`${TAP_STEPS[detail.step]}: ${strerror(detail.errno)}`)];
-    case 'DESCRIPTOR':
-      return [err(`${program}: descriptor ${detail.fd} ${DESCRIPTOR_TROUBLES[detail.reason]}`)];
-    case 'ATTACH':
-      return [err(`${program}: ${attachmentName(detail.attachment)}: ${detail.call}: ${strerror(detail.errno)}`)];
+      return [err(tapText(detail))];
     case 'LISTEN':
-      return [
-        ...stepTexts(detail.trouble),
-        ...troubleTexts({ [detail.kind]: detail.trouble }),
-        ...adviceForOne(detail.trouble),
-      ].map(err);
-    case 'PORT':
-      return [err(`${program}: there is no port ${detail.port}`)];
-    case 'PORTS':
-      return [err(`${program}: all ports are in use; there are ${detail.limit}`)];
-    case 'VLAN':
-      return [err(`${program}: VLANs have numbers from 1 to 4094, not ${detail.vlan}`)];
-    case 'TRUNK':
-      return [err(`${program}: a trunk carries at least one VLAN`)];
-    case 'MIRROR':
-      return [err(`${program}: port ${detail.port} can't get copies of its own frames`)];
-    case 'AGEING':
-      return [err(`${program}: an ageing time has whole seconds, 1,000,000 at most, not ${detail.seconds}`)];
-    case 'ADDRESS':
-      return [err(`${program}: not an Ethernet address: ${detail.address}`)];
-    case 'PLANE':
-      return [err(`${program}: no frames can be forwarded: ${detail.reason}`)];
-    case 'SOCKETS': {
-      const { control, data } = detail;
-      const advice = sockets === 2 ? adviceForTwo(program, control, data) : adviceForOne(control);
-      return [...stepTexts(control), ...stepTexts(data), ...troubleTexts({ control, data }), ...advice].map(err);
-    }
+    case 'SOCKETS':
+      return socketTexts(detail, program, sockets).map(err);
+    default:
+      return [err(`${program}: ${refusalText(detail)}`)];
   }
 }
+
+/** Why the switch does not do what it was asked for: one line that names the thing. */
+export function refusalText(detail: SwitchErrorDetail): string {
+  switch (detail.code) {
+    case 'TAP':
+      return `tap device ${detail.device}: ${tapText(detail)}`;
+    case 'DESCRIPTOR':
+      return `descriptor ${detail.fd} ${DESCRIPTOR_TROUBLES[detail.reason]}`;
+    case 'ATTACH':
+      return `${attachmentName(detail.attachment)}: ${detail.call}: ${strerror(detail.errno)}`;
+    case 'PORT':
+      return `there is no port ${detail.port}`;
+    case 'PORTS':
+      return `all ports are in use; there are ${detail.limit}`;
+    case 'VLAN':
+      return `VLANs have numbers from 1 to 4094, not ${detail.vlan}`;
+    case 'TRUNK':
+      return 'a trunk carries at least one VLAN';
+    case 'MIRROR':
+      return `port ${detail.port} can't get copies of its own frames`;
+    case 'AGEING':
+      return `an ageing time has whole seconds, 1,000,000 at most, not ${detail.seconds}`;
+    case 'ADDRESS':
+      return `not an Ethernet address: ${detail.address}`;
+    case 'PLANE':
+      return `no frames can be forwarded: ${detail.reason}`;
+    case 'LISTEN':
+    case 'SOCKETS':
+      return socketTexts(detail, 'uml_switch', 1).join('; ');
+  }
+}
+
+function socketTexts(
+  detail: Extract<SwitchErrorDetail, { code: 'LISTEN' | 'SOCKETS' }>,
+  program: string,
+  sockets: 1 | 2,
+): string[] {
+  if (detail.code === 'LISTEN') {
+    const { kind, trouble } = detail;
+    return [...stepTexts(trouble), ...troubleTexts({ [kind]: trouble }), ...adviceForOne(trouble)];
+  }
+  const { control, data } = detail;
+  const advice = sockets === 2 ? adviceForTwo(program, control, data) : adviceForOne(control);
+  return [...stepTexts(control), ...stepTexts(data), ...troubleTexts({ control, data }), ...advice];
+}
+
+const tapText = ({ step, errno }: { step: 'open' | 'name'; errno: number }): string =>
+  `${TAP_STEPS[step]}: ${strerror(errno)}`;
 
 const TAP_STEPS = { open: 'Failed to open /dev/net/tun', name: 'TUNSETIFF failed' } as const;
 
@@ -156,9 +180,7 @@ function stepTexts(trouble: SocketTrouble | undefined): string[] {
   });
 }
 
-function troubleTexts(
-  troubles: { [which in 'control' | 'data' | 'bess' | 'vde']?: SocketTrouble | undefined },
-): string[] {
+function troubleTexts(troubles: { [which in 'control' | 'data' | ListenKind]?: SocketTrouble | undefined }): string[] {
   return Object.entries(troubles).flatMap(([which, trouble]) => {
     if (!trouble) return [];
     const { path, reason } = trouble;

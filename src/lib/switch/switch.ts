@@ -1,11 +1,12 @@
-import { closeFd } from '../os/index.ts';
+import { closeFd, listen } from '../os/index.ts';
 import { openAttachment } from './attachments.ts';
 import { type CaptureInfo, type CaptureOptions, Captures } from './capture/captures.ts';
+import { type Listener, listenBess, listenVde } from './control/listeners.ts';
 import { openSockets, wholeAddress } from './control/open-sockets.ts';
 import { PORT_LIMIT } from './control/port-numbers.ts';
 import { Ports } from './control/ports.ts';
 import { serveControl } from './control/serve.ts';
-import { unlinkBound } from './control/sockets.ts';
+import { type SocketAccess, unlinkBound } from './control/sockets.ts';
 import { Counters } from './counters.ts';
 import { SwitchError } from './error.ts';
 import type { SwitchEvent } from './events.ts';
@@ -22,19 +23,28 @@ export interface SwitchOptions {
   control: string;
   /** Path of the data socket, which clients of version 0 have to know. Without it, it has an abstract name. */
   data?: string | undefined;
+  /** Paths of sockets for BESS clients. */
+  bess?: readonly string[] | undefined;
+  /** A directory for clients of vde_switch. */
+  vde?: string | undefined;
+  /** Who may connect; without it, the umask decides. */
+  access?: SocketAccess | undefined;
   /** What happened before `run` is told there. */
   onEvent: (event: SwitchEvent) => void;
   /** The switch can't go on; it should be closed. */
   onFailure: (error: SwitchError) => void;
 }
 
+/** What a socket file of the switch is for. */
+export type SocketRole = 'control' | 'data' | 'bess' | 'vde';
+
 export interface Switch {
-  /** Begins to serve. Clients that connected before wait until then. */
+  /** Begins to listen and to serve: nobody can connect before. */
   run(): void;
   /** Disconnects everybody and stops; the socket files stay. */
   close(): Promise<void>;
   /** Removes the socket files. What could not be removed, and why. */
-  removeSockets(): { socket: 'control' | 'data'; path: string; errno: number }[];
+  removeSockets(): { socket: SocketRole; path: string; errno: number }[];
 
   /** All ports, by number. */
   ports(): PortInfo[];
@@ -65,15 +75,18 @@ export interface Switch {
   captures(): CaptureInfo[];
 }
 
+const BACKLOG = 15;
+
 /**
- * Makes the sockets of a switch, so that clients can connect.
- * @throws SwitchError SOCKETS; nothing is left behind then
+ * Makes the sockets of a switch.
+ * @throws SwitchError SOCKETS, LISTEN; nothing is left behind then
  */
-export function openSwitch({ kind, control: controlPath, data: dataPath, onEvent, onFailure }: SwitchOptions): Switch {
-  const { control, data, dataFd } = openSockets(controlPath, dataPath);
+export function openSwitch(options: SwitchOptions): Switch {
+  const { kind, onEvent, onFailure } = options;
+  const { control, data, dataFd, listeners } = openAll(options);
   const settings: SwitchSettings = { kind, ageing: DEFAULT_AGEING, mirror: undefined };
   const counters = new Counters(MAX_PORTS);
-  let closeControl = (): void => {};
+  let stopServing: (() => void)[] = [];
   /** Events that wait for `run`. */
   let early: SwitchEvent[] | undefined = [];
   const tell = (event: SwitchEvent): void => {
@@ -103,22 +116,30 @@ export function openSwitch({ kind, control: controlPath, data: dataPath, onEvent
       const waiting = early ?? [];
       early = undefined;
       for (const event of waiting) onEvent(event);
-      closeControl = serveControl({ fd: control.fd, dataAddress: wholeAddress(dataFd), ports, onEvent });
+      const context = { dataAddress: wholeAddress(dataFd), ports, onEvent };
+      listen(control.fd, BACKLOG);
+      stopServing = [serveControl({ fd: control.fd, ...context }), ...listeners.map((each) => each.serve(context))];
     },
     async close() {
-      closeControl();
+      for (const stop of stopServing) stop();
       await captures.stop();
       await plane.stop();
       captures.close();
       ports.closeAll();
       for (const fd of [control.fd, dataFd]) closeFd(fd);
+      for (const listener of listeners) listener.close();
     },
-    removeSockets: () =>
-      (['control', 'data'] as const).flatMap((socket) => {
-        const file = socket === 'control' ? control : data;
-        const errno = file && unlinkBound(file);
-        return errno === undefined ? [] : [{ socket, path: file!.path, errno }];
-      }),
+    removeSockets() {
+      const files = [
+        { socket: 'control' as const, path: control.path, remove: () => unlinkBound(control) },
+        ...(data ? [{ socket: 'data' as const, path: data.path, remove: () => unlinkBound(data) }] : []),
+        ...listeners.map((each) => ({ socket: each.kind, path: each.socket.path, remove: () => each.remove() })),
+      ];
+      return files.flatMap(({ socket, path, remove }) => {
+        const errno = remove();
+        return errno === undefined ? [] : [{ socket, path, errno }];
+      });
+    },
     ports: () => ports.list(),
     async attach(attachment) {
       const number = ports.reserve();
@@ -146,9 +167,32 @@ export function openSwitch({ kind, control: controlPath, data: dataPath, onEvent
     forget: (filter) => ask({ ask: 'forget', filter }),
     capture(options) {
       if (options.ports !== 'all') ports.check(options.ports);
-      captures.start(options);
+      const onEnd = (reason: string): void => {
+        tell({ event: 'capture-ended', to: options.to, reason });
+        options.onEnd?.(reason);
+      };
+      captures.start({ ...options, onEnd });
     },
     stopCaptures: (to) => captures.stop(to),
     captures: () => captures.list(),
   };
+}
+
+/** All sockets that have names. @throws SwitchError SOCKETS, LISTEN; nothing is left behind then */
+function openAll({ control, data, bess = [], vde, access }: SwitchOptions) {
+  const sockets = openSockets(control, data, access);
+  const listeners: Listener[] = [];
+  try {
+    for (const path of bess) listeners.push(listenBess(path, access));
+    if (vde !== undefined) listeners.push(listenVde(vde, access));
+    return { ...sockets, listeners };
+  } catch (error) {
+    for (const listener of listeners) {
+      listener.remove();
+      listener.close();
+    }
+    for (const each of [sockets.control, sockets.data]) if (each) unlinkBound(each);
+    for (const fd of [sockets.control.fd, sockets.dataFd]) closeFd(fd);
+    throw error;
+  }
 }

@@ -10,6 +10,11 @@ export function openTap(name: string): number {
     return attachTap(name);
   } catch (error) {
     if (!(error instanceof TuntapError)) throw error;
-    throw new SwitchError({ code: 'TAP', step: error.step === 'open' ? 'open' : 'name', errno: error.errno });
+    throw new SwitchError({
+      code: 'TAP',
+      device: name,
+      step: error.step === 'open' ? 'open' : 'name',
+      errno: error.errno,
+    });
   }
 }

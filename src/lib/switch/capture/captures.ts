@@ -17,7 +17,7 @@ export interface CaptureOptions {
   to: string;
   sink: Sink;
   /** It ended by itself: its port is gone, or the sink takes nothing more. */
-  onEnd: (reason: string) => void;
+  onEnd?: ((reason: string) => void) | undefined;
 }
 
 export interface CaptureInfo {
@@ -32,7 +32,7 @@ export interface CaptureInfo {
 interface Running {
   capture: Capture;
   ports: 'all' | number;
-  onEnd: (reason: string) => void;
+  onEnd: CaptureOptions['onEnd'];
 }
 
 /** The ring, and the sockets by which the thread of the frames wakes us: ours and its own. */
@@ -61,12 +61,17 @@ export class Captures {
     this.#options = options;
   }
 
-  /** Begins a capture. @throws CaptureError WRITE */
+  /** Begins a capture; the sink is its own from now on. @throws CaptureError WRITE */
   start({ ports, to, sink, onEnd }: CaptureOptions): void {
     const { ring } = this.#open();
     const described = () => this.#options.ports().filter(({ number }) => ports === 'all' || ports === number);
     const running: Running = { capture: new Capture(to, sink, ring, described), ports, onEnd };
-    running.capture.flush();
+    try {
+      running.capture.flush();
+    } catch (error) {
+      void sink.end();
+      throw error;
+    }
     sink.onFailure = (reason) => this.#end(running, reason);
     this.#running.push(running);
     this.#setWanted(ring);
@@ -169,7 +174,7 @@ export class Captures {
     if (!this.#running.includes(running)) return;
     this.#remove(running);
     void running.capture.end();
-    running.onEnd(reason);
+    running.onEnd?.(reason);
   }
 
   #remove(running: Running): void {

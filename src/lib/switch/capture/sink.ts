@@ -1,7 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, type Stats, writeSync } from 'node:fs';
-import { constants as osConstants } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { duplicateFd, errorText, hasCode, strerror } from '../../os/index.ts';
+import { duplicateFd, errorText, hasCode } from '../../os/index.ts';
 import { CaptureError } from './error.ts';
 
 /** Where a capture is written to. */
@@ -103,6 +102,7 @@ class FileSink implements Sink {
 
 /** How long a reader may take for what still waits at the end, in ms. */
 const END_MS = 1000;
+const READER_LEFT = 'its reader has left';
 
 /** A pipe or socket, whose reader may be slow or leave. */
 export class StreamSink implements Sink {
@@ -114,8 +114,8 @@ export class StreamSink implements Sink {
   constructor(stream: Duplex) {
     this.#stream = stream;
     this.#closed = new Promise((resolve) => stream.once('close', () => resolve()));
-    stream.on('error', (error) => this.#fail(errorText(error)));
-    stream.once('close', () => this.#fail(strerror(osConstants.errno.EPIPE)));
+    stream.on('error', (error) => this.#fail(hasCode(error, 'EPIPE', 'ECONNRESET') ? READER_LEFT : errorText(error)));
+    stream.once('close', () => this.#fail(READER_LEFT));
   }
 
   #fail(reason: string): void {

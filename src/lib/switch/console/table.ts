@@ -70,3 +70,16 @@ function helpOn(word: string | undefined): Result {
   ];
   return { json: { commands: forms, values }, lines };
 }
+
+/** The words that can follow these, for a line that is being typed. */
+export function completions(words: readonly string[]): string[] {
+  const next = COMMANDS.flatMap(({ pattern }) => {
+    const token = pattern.needed[words.length];
+    const fits = words.every((word, at) => {
+      const here = pattern.needed[at];
+      return here !== undefined && ('value' in here || here.literal === word);
+    });
+    return fits && token && 'literal' in token ? [token.literal] : [];
+  });
+  return [...new Set(next)];
+}

@@ -1,13 +1,13 @@
 /** Sockets that others connect to for a port, beside the control socket of the daemon protocol. */
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { closeFd, errnoOf, hasCode, listen, type UnixAddress } from '../../os/index.ts';
-import { type SocketTrouble, SwitchError } from '../error.ts';
+import { type ListenKind, type SocketTrouble, SwitchError } from '../error.ts';
 import type { SwitchEvent } from '../events.ts';
 import { serveBess } from './bess.ts';
 import type { Ports } from './ports.ts';
 import { serveControl } from './serve.ts';
-import { type BoundSocket, bindPath, unlinkBound } from './sockets.ts';
+import { type BoundSocket, bindPath, type SocketAccess, unlinkBound } from './sockets.ts';
 
 const BACKLOG = 15;
 
@@ -38,12 +38,15 @@ export interface Listener {
  * Listens for BESS clients: AF_UNIX, SOCK_SEQPACKET, one frame a packet; UML's `vec0:transport=bess,dst=PATH`.
  * @throws SwitchError LISTEN
  */
-export function listenBess(path: string): Listener {
-  const socket = listenAt('bess', 'seqpacket', path);
+export function listenBess(path: string, access?: SocketAccess): Listener {
+  const socket = bindAt('bess', 'seqpacket', path, access);
   return {
     ...ending(socket, undefined),
     kind: 'bess',
-    serve: ({ ports, onEvent }) => serveBess(socket.fd, ports, onEvent),
+    serve({ ports, onEvent }) {
+      listen(socket.fd, BACKLOG);
+      return serveBess(socket.fd, ports, onEvent);
+    },
   };
 }
 
@@ -51,14 +54,17 @@ export function listenBess(path: string): Listener {
  * Listens as vde_switch does: on the socket `ctl` in a directory, which is made if it is not there (0700).
  * @throws SwitchError LISTEN
  */
-export function listenVde(path: string): Listener {
-  const made = makeDirectory(path);
+export function listenVde(path: string, access?: SocketAccess): Listener {
+  const made = makeDirectory(path, access);
   try {
-    const socket = listenAt('vde', 'stream', join(path, 'ctl'));
+    const socket = bindAt('vde', 'stream', join(path, 'ctl'), access);
     return {
       ...ending(socket, made),
       kind: 'vde',
-      serve: (context) => serveControl({ ...context, fd: socket.fd }),
+      serve(context) {
+        listen(socket.fd, BACKLOG);
+        return serveControl({ ...context, fd: socket.fd });
+      },
     };
   } catch (error) {
     if (made !== undefined) removeDirectory(made);
@@ -66,10 +72,18 @@ export function listenVde(path: string): Listener {
   }
 }
 
-function listenAt(kind: Listener['kind'], type: 'stream' | 'seqpacket', path: string): BoundSocket {
-  const socket = bindPath(type, path);
+/**
+ * A socket that nobody can connect to before it listens.
+ * @throws SwitchError LISTEN
+ */
+export function bindAt(
+  kind: ListenKind,
+  type: 'stream' | 'seqpacket',
+  path: string,
+  access: SocketAccess | undefined,
+): BoundSocket {
+  const socket = bindPath(type, path, access);
   if ('reason' in socket) throw new SwitchError({ code: 'LISTEN', kind, trouble: socket });
-  listen(socket.fd, BACKLOG);
   return socket;
 }
 
@@ -90,15 +104,22 @@ function ending(
 }
 
 /** @returns where the directory is if it was made; undefined if it was there. */
-function makeDirectory(path: string): string | undefined {
+function makeDirectory(path: string, access: SocketAccess | undefined): string | undefined {
   try {
     mkdirSync(path, { mode: 0o700 });
+    if (access?.gid !== undefined) chownSync(path, process.geteuid?.() ?? 0, access.gid);
+    if (access) chmodSync(path, 0o700 | searchable(access.mode));
     return resolve(path);
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return undefined;
     const steps: SocketTrouble['steps'] = [{ call: 'mkdir', errno: errnoOf(error) ?? 0 }];
     throw new SwitchError({ code: 'LISTEN', kind: 'vde', trouble: { path, reason: 'stuck', steps } });
   }
+}
+
+/** A directory's mode for those who may connect to the socket in it. */
+function searchable(mode: number): number {
+  return mode | ((mode & 0o222) >> 1) | ((mode & 0o444) >> 2);
 }
 
 /** A directory that somebody else has put something into stays. */

@@ -2,7 +2,6 @@ import {
   bind,
   closeFd,
   hasCode,
-  listen,
   SOCKADDR_UN_SIZE,
   setSendBuffer,
   setStatusFlags,
@@ -13,9 +12,8 @@ import {
 } from '../../os/index.ts';
 import { type SocketTrouble, SwitchError } from '../error.ts';
 import { dataAddress } from '../protocol.ts';
-import { type BoundSocket, bindPath, unlinkBound } from './sockets.ts';
+import { type BoundSocket, bindPath, type SocketAccess, unlinkBound } from './sockets.ts';
 
-const BACKLOG = 15;
 const O_NONBLOCK = 0o4000;
 /**
  * Frames in the receivers' queues count against the sender's buffer: with the default one, a few clients that do not
@@ -33,12 +31,16 @@ export interface SwitchSockets {
 }
 
 /**
- * Makes the control socket, so that clients can connect, and the data socket.
+ * Makes the control socket, which does not listen yet, and the data socket.
  * @throws SwitchError SOCKETS; nothing is left behind then
  */
-export function openSockets(controlPath: string, dataPath: string | undefined): SwitchSockets {
-  const control = bindPath('stream', controlPath);
-  const data = dataPath === undefined ? undefined : bindPath('dgram', dataPath);
+export function openSockets(
+  controlPath: string,
+  dataPath: string | undefined,
+  access: SocketAccess | undefined,
+): SwitchSockets {
+  const control = bindPath('stream', controlPath, access);
+  const data = dataPath === undefined ? undefined : bindPath('dgram', dataPath, access);
   if (isTrouble(control) || isTrouble(data)) {
     for (const each of [control, data]) {
       if (each === undefined || isTrouble(each)) continue;
@@ -51,7 +53,6 @@ export function openSockets(controlPath: string, dataPath: string | undefined): 
       data: isTrouble(data) ? data : undefined,
     });
   }
-  listen(control.fd, BACKLOG);
   const dataFd = data?.fd ?? abstractSocket();
   setStatusFlags(dataFd, statusFlags(dataFd) & ~O_NONBLOCK); // the frames' thread sleeps in it
   setSendBuffer(dataFd, SEND_BUFFER);

@@ -1,4 +1,13 @@
-import { lstatSync, type Stats, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants as fsConstants,
+  lstatSync,
+  openSync,
+  type Stats,
+  unlinkSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { bind, closeFd, connect, errnoOf, pathAddress, type UnixSocketType, unixSocket } from '../../os/index.ts';
@@ -16,20 +25,68 @@ export interface BoundSocket {
   inode: bigint;
 }
 
+/** Who may use a socket file. */
+export interface SocketAccess {
+  /** Permission bits; who may write may connect. */
+  mode: number;
+  gid?: number | undefined;
+}
+
+/** open(2)'s flag, which Node does not name: a socket can't be opened otherwise. */
+const O_PATH = 0o10000000;
+
 /**
  * Makes a socket with a name in the file system, taking the place of one that nobody listens on any more; a file that
  * is no socket stays.
+ * @param access without it, the umask and the process's group decide
  * @returns the bound socket, or why there is none
  */
-export function bindPath(type: UnixSocketType, path: string): BoundSocket | SocketTrouble {
+export function bindPath(type: UnixSocketType, path: string, access?: SocketAccess): BoundSocket | SocketTrouble {
   const fd = unixSocket(type);
-  const trouble = tryBind(fd, type, path);
+  const trouble = access ? bindWithAccess(fd, type, path, access) : tryBind(fd, type, path);
   if (trouble) {
     closeFd(fd);
     return trouble;
   }
   const absolute = resolve(path);
   return { fd, path, absolute, inode: lstatSync(absolute, { bigint: true }).ino };
+}
+
+/** Nobody has access until all of it is granted: a data socket could be sent to as soon as it has a name. */
+function bindWithAccess(
+  fd: number,
+  type: UnixSocketType,
+  path: string,
+  access: SocketAccess,
+): SocketTrouble | undefined {
+  const umask = process.umask(0o777);
+  let trouble: SocketTrouble | undefined;
+  try {
+    trouble = tryBind(fd, type, path);
+  } finally {
+    process.umask(umask);
+  }
+  if (trouble) return trouble;
+  const steps = grant(path, access);
+  if (steps.length === 0) return undefined;
+  unlinkSync(path);
+  return { path, reason: 'stuck', steps };
+}
+
+/** By a descriptor of the file: nothing that is put in its place is meant. */
+function grant(path: string, { mode, gid }: SocketAccess): SocketTrouble['steps'] {
+  const file = openSync(path, O_PATH | fsConstants.O_NOFOLLOW);
+  const name = `/proc/self/fd/${file}`;
+  try {
+    if (gid !== undefined) {
+      const errno = errnoWhile(() => chownSync(name, process.geteuid?.() ?? 0, gid));
+      if (errno !== undefined) return [{ call: 'chown', errno }];
+    }
+    const errno = errnoWhile(() => chmodSync(name, mode));
+    return errno === undefined ? [] : [{ call: 'chmod', errno }];
+  } finally {
+    closeSync(file);
+  }
 }
 
 function tryBind(fd: number, type: UnixSocketType, path: string): SocketTrouble | undefined {

@@ -1,6 +1,6 @@
 import type { CaptureInfo } from '../../capture/captures.ts';
 import { openSink, StreamSink } from '../../capture/sink.ts';
-import { type Command, command, type Result } from '../command.ts';
+import { type Command, command, done, type Result } from '../command.ts';
 import { ConsoleError } from '../error.ts';
 import { portsText, table } from '../text.ts';
 import { shown } from '../words.ts';
@@ -25,8 +25,8 @@ export const CAPTURE_COMMANDS: readonly Command[] = [
         throw new ConsoleError('CAPTURE', `a capture to ${shown(FILE)} runs already`);
       }
       const sink = await openSink(FILE);
-      network.capture({ ports: PORT ?? 'all', to: FILE, sink, onEnd: () => {} });
-      return { json: null, lines: [] };
+      network.capture({ ports: PORT ?? 'all', to: FILE, sink });
+      return done;
     },
   ),
   command('capture stop [FILE]', 'end the capture to a file, or all of them', async ({ network }, { FILE }) => {
