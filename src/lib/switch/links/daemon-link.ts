@@ -57,7 +57,7 @@ export class DaemonLink implements Link {
   pass(count: number): void {
     for (let slot = 0; slot < count; slot++) {
       const length = this.#inbox.length(slot);
-      const nameLength = this.#inbox.takeNameLength(slot);
+      const nameLength = this.#inbox.nameLength(slot);
       if (length === 0) continue; // it only woke us
       const port = this.#names.find(this.#inbox.name(slot), nameLength);
       if (port < 0) this.#reporter.stranger();

@@ -9,11 +9,18 @@ export class DatagramHeaders {
   readonly #headers: number;
   readonly #iovs: number;
 
-  /** `name` and `frame` give what the header of an index points to at first; a frame has room for `length` bytes. */
+  /**
+   * `name` and `frame` give what the header of an index points to at first; a frame has room for `length` bytes. Without
+   * `name` there are no names.
+   */
   constructor(
     memory: Arena,
     count: number,
-    { name, frame, length }: { name: (index: number) => number; frame: (index: number) => number; length: number },
+    {
+      name,
+      frame,
+      length,
+    }: { name: ((index: number) => number) | undefined; frame: (index: number) => number; length: number },
   ) {
     this.#memory = memory;
     this.#headers = memory.take(count * MMSGHDR.size);
@@ -21,8 +28,10 @@ export class DatagramHeaders {
     for (let index = 0; index < count; index++) {
       const header = this.#headers + index * MMSGHDR.size;
       const iov = this.#iovs + index * IOVEC.size;
-      memory.setPointer(header + MMSGHDR.name, name(index));
-      memory.u32[(header + MMSGHDR.nameLength) >> 2] = SOCKADDR_UN_SIZE;
+      if (name) {
+        memory.setPointer(header + MMSGHDR.name, name(index));
+        memory.u32[(header + MMSGHDR.nameLength) >> 2] = SOCKADDR_UN_SIZE;
+      }
       memory.setPointer(header + MMSGHDR.iov, iov);
       memory.u32[(header + MMSGHDR.iovLength) >> 2] = 1;
       memory.setPointer(iov + IOVEC.base, frame(index));

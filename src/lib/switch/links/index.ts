@@ -5,6 +5,13 @@ import type { Forwarder, Link } from '../plane/forwarder.ts';
 import type { FrameSlots } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
 import type { PortKind } from '../ports.ts';
+import { DaemonLink } from './daemon-link.ts';
+import { Inbox } from './inbox.ts';
+import { InetLink } from './inet-link.ts';
+import { Outbox } from './outbox.ts';
+import { PacketLink } from './packet-link.ts';
+import { Patience } from './patience.ts';
+import { PortNames } from './port-names.ts';
 import { TapLink } from './tap-link.ts';
 
 /** Which datagrams of an inet link are its peer's. Addresses are raw, as the kernel gives them. */
@@ -25,22 +32,29 @@ export type LinkSpec =
 /** A port with a descriptor of its own. */
 export type OwnLinkSpec =
   /** A tap's descriptor, non-blocking. */
-  | { kind: 'tap'; fd: number }
-  /** A connected socket with one frame a message, for a port of kind `port`. */
-  | { kind: 'packet'; port: PortKind; fd: number; type: 'seqpacket' | 'dgram' }
-  /**
-   * UDP sockets with one frame a datagram: frames come on `fd` and go out on `sendFd` (which may be the same), to the
-   * address `to` if that is not connected. With `vni` the datagrams are VXLAN's.
-   */
-  | {
-      kind: 'inet';
-      port: 'udp' | 'mcast' | 'vxlan';
-      fd: number;
-      sendFd: number;
-      to: Uint8Array | undefined;
-      from: SourceRule;
-      vni?: number | undefined;
-    };
+  { kind: 'tap'; fd: number } | PacketLinkSpec | InetLinkSpec;
+
+/** A connected socket with one frame a message, for a port of kind `port`. */
+export interface PacketLinkSpec {
+  kind: 'packet';
+  port: PortKind;
+  fd: number;
+  type: 'seqpacket' | 'dgram';
+}
+
+/**
+ * UDP sockets with one frame a datagram: frames come on `fd` and go out on `sendFd` (which may be the same), to the
+ * address `to` if that is not connected. With `vni` the datagrams are VXLAN's.
+ */
+export interface InetLinkSpec {
+  kind: 'inet';
+  port: 'udp' | 'mcast' | 'vxlan';
+  fd: number;
+  sendFd: number;
+  to: Uint8Array | undefined;
+  from: SourceRule;
+  vni?: number | undefined;
+}
 
 /** What all links share. */
 export interface LinkContext {
@@ -49,6 +63,8 @@ export interface LinkContext {
   readonly forwarder: Forwarder;
   readonly reporter: Reporter;
   readonly counters: Counters;
+  /** Sending to a port found that it `ended`; it may never have anything to receive again. */
+  readonly onEnd: (port: number) => void;
 }
 
 /** A link with a descriptor of its own, which is one port. */
@@ -57,13 +73,46 @@ export interface OwnLink extends Link {
   readonly ended: number | 'closed' | undefined;
 }
 
-/** The link of a port that has a descriptor of its own. */
-export function openLink(port: number, spec: OwnLinkSpec, context: LinkContext): OwnLink {
-  switch (spec.kind) {
-    case 'tap':
-      return new TapLink(port, spec.fd, context);
-    case 'packet':
-    case 'inet':
-      throw new Error(`there are no ${spec.kind} links yet`);
-  }
+/** What links need beside the context, and have in common. */
+export interface LinkParts extends LinkContext {
+  readonly names: PortNames;
+  readonly patience: Patience;
+  readonly inbox: Inbox;
+  /** It also tells where datagrams came from. */
+  readonly namedInbox: Inbox;
+  readonly outbox: Outbox;
+}
+
+/** The links of a switch. */
+export interface Links {
+  /** Of all clients of the daemon protocol, behind the one data socket. */
+  readonly clients: DaemonLink;
+  /** The link of a port that has a descriptor of its own. */
+  open(port: number, spec: OwnLinkSpec): OwnLink;
+}
+
+/** `dataFd` is the data socket, blocking. */
+export function makeLinks(dataFd: number, context: LinkContext): Links {
+  const { memory, slots, counters } = context;
+  const parts: LinkParts = {
+    ...context,
+    names: new PortNames(memory),
+    patience: new Patience(counters),
+    inbox: new Inbox(memory, slots, 'no names'),
+    namedInbox: new Inbox(memory, slots, 'names'),
+    outbox: new Outbox(memory),
+  };
+  return {
+    clients: new DaemonLink(dataFd, parts),
+    open(port, spec) {
+      switch (spec.kind) {
+        case 'tap':
+          return new TapLink(port, spec.fd, context);
+        case 'packet':
+          return new PacketLink(port, spec, parts);
+        case 'inet':
+          return new InetLink(port, spec, parts);
+      }
+    },
+  };
 }

@@ -2,8 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Arena, yieldCpu } from '../../os/index.ts';
 import { CaptureObserver } from '../capture/observer.ts';
 import { Counters } from '../counters.ts';
-import { DaemonLink } from '../links/daemon-link.ts';
-import { type LinkSpec, type OwnLink, openLink } from '../links/index.ts';
+import { type LinkSpec, makeLinks, type OwnLink } from '../links/index.ts';
 import { BatchSize } from './batch-size.ts';
 import { Forwarder, type Link, MAX_PORTS } from './forwarder.ts';
 import { BATCH, FrameSlots } from './frame-slots.ts';
@@ -42,8 +41,11 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
   const counters = new Counters(MAX_PORTS, shared);
   const reporter = new Reporter(host.post, counters, clock);
   const forwarder = new Forwarder({ memory, kind, log: reporter, counters, clock });
-  const context = { memory, slots, forwarder, reporter, counters };
-  const clients = new DaemonLink(dataFd, context);
+  /** Ports whose other side was found gone while something was sent to them. */
+  const ends: number[] = [];
+  const onEnd = (port: number): unknown => ends.push(port);
+  const links = makeLinks(dataFd, { memory, slots, forwarder, reporter, counters, onEnd });
+  const { clients } = links;
   const rung = new Int32Array(bell);
   /** Links with a descriptor of their own, by port. */
   const own = new Map<number, OwnLink>();
@@ -90,7 +92,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
       forwarder.addPort(port, clients);
       return;
     }
-    const link = openLink(port, spec, context);
+    const link = links.open(port, spec);
     own.set(port, link);
     poller.add(link.fd, port);
     forwarder.addPort(port, link);
@@ -186,6 +188,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
       if (came === 0) came = sleep();
       if (came === STOP) return;
       if (reporter.pending) reporter.catchUp();
+      while (ends.length > 0) removeIfEnded(ends.pop()!);
     }
   } finally {
     poller.close();

@@ -1,0 +1,97 @@
+import { constants } from 'node:os';
+import type { Reporter } from '../plane/reporter.ts';
+import type { PortKind } from '../ports.ts';
+import type { LinkParts } from './index.ts';
+import { type Envelope, OUTBOX_SIZE, type Outbox } from './outbox.ts';
+import type { Patience, Unsent } from './patience.ts';
+
+const { EAGAIN, ECONNRESET, ENOTCONN, EPIPE } = constants.errno;
+
+/** The other side left. A refusal (ECONNREFUSED) passes: the peer of a UDP socket may come back. */
+export function isGone(errno: number): boolean {
+  return errno === EPIPE || errno === ECONNRESET || errno === ENOTCONN;
+}
+
+export interface FrameQueueOptions {
+  port: number;
+  kind: PortKind;
+  /** Where frames go. */
+  fd: number;
+  envelope: Envelope;
+}
+
+/** The frames of a batch that are for one port with a socket of its own. */
+export class FrameQueue implements Unsent {
+  readonly #port: number;
+  readonly #kind: PortKind;
+  readonly #fd: number;
+  readonly #envelope: Envelope;
+  readonly #outbox: Outbox;
+  readonly #patience: Patience;
+  readonly #reporter: Reporter;
+  readonly #onEnd: (port: number) => void;
+  readonly #offsets = new Uint32Array(OUTBOX_SIZE);
+  readonly #lengths = new Uint32Array(OUTBOX_SIZE);
+  #count = 0;
+  /** The other side left; all further frames are lost. */
+  isClosed = false;
+
+  constructor({ port, kind, fd, envelope }: FrameQueueOptions, { outbox, patience, reporter, onEnd }: LinkParts) {
+    this.#port = port;
+    this.#kind = kind;
+    this.#fd = fd;
+    this.#envelope = envelope;
+    this.#outbox = outbox;
+    this.#patience = patience;
+    this.#reporter = reporter;
+    this.#onEnd = onEnd;
+  }
+
+  /** Accepts a frame, whose bytes stay in place until `flush`. */
+  add(offset: number, length: number): void {
+    if (this.#count === OUTBOX_SIZE) this.flush();
+    const index = this.#count++;
+    this.#offsets[index] = offset;
+    this.#lengths[index] = length;
+  }
+
+  flush(): void {
+    if (this.#count === 0) return;
+    for (let index = 0; index < this.#count; index++) {
+      this.#outbox.set(index, this.#envelope, this.#offsets[index]!, this.#lengths[index]!);
+    }
+    let sent = 0;
+    while (sent < this.#count) sent += this.#sendOrLose(sent);
+    this.#count = 0;
+  }
+
+  sendFrom(index: number): number {
+    return this.#outbox.send(this.#fd, index, this.#count);
+  }
+
+  /** Sends what it can from `index` on. How many frames are done with, sent or lost: one at least. */
+  #sendOrLose(index: number): number {
+    if (this.isClosed) return this.#lose(index, this.#count, EPIPE);
+    let result = this.sendFrom(index);
+    if (result === -EAGAIN && !this.#patience.isStuck(this.#port)) {
+      result = this.#patience.insist(this.#port, this, index);
+    }
+    if (result > 0) {
+      if (this.#patience.isStuck(this.#port)) this.#patience.relieve(this.#port);
+      return result;
+    }
+    if (result === -EAGAIN) return this.#lose(index, this.#count, EAGAIN); // once a batch
+    if (isGone(-result)) {
+      this.isClosed = true;
+      this.#onEnd(this.#port);
+    }
+    return this.#lose(index, index + 1, -result);
+  }
+
+  #lose(from: number, end: number, errno: number): number {
+    for (let index = from; index < end; index++) {
+      this.#reporter.lost(this.#port, this.#kind, errno, this.#lengths[index]!);
+    }
+    return end - from;
+  }
+}

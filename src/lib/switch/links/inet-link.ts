@@ -1,0 +1,95 @@
+import type { Arena } from '../../os/index.ts';
+import type { Counters } from '../counters.ts';
+import type { Forwarder } from '../plane/forwarder.ts';
+import { BATCH, type FrameSlots } from '../plane/frame-slots.ts';
+import { FrameQueue } from './frame-queue.ts';
+import type { Inbox } from './inbox.ts';
+import type { InetLinkSpec, LinkParts, OwnLink } from './index.ts';
+import type { Envelope } from './outbox.ts';
+import type { Patience } from './patience.ts';
+import { SourceFilter } from './source-filter.ts';
+import { encodeVxlanHeader, isVxlanOf, VXLAN_HEADER } from './vxlan.ts';
+
+/** In the room that PortNames has for a port, whose link keeps its peer's address there: behind the longest address. */
+const PREFIX_AT = 32;
+
+/** A trunk over UDP, one frame a datagram: to one peer, to a multicast group, or VXLAN. It never ends by itself. */
+export class InetLink implements OwnLink {
+  readonly fd: number;
+  readonly ended = undefined;
+  readonly #port: number;
+  readonly #vni: number | undefined;
+  /** Bytes before the frame in a datagram. */
+  readonly #skip: number;
+  readonly #memory: Arena;
+  readonly #slots: FrameSlots;
+  readonly #forwarder: Forwarder;
+  readonly #counters: Counters;
+  readonly #inbox: Inbox;
+  readonly #patience: Patience;
+  readonly #filter: SourceFilter;
+  readonly #queue: FrameQueue;
+
+  constructor(port: number, { fd, sendFd, port: kind, to, from, vni }: InetLinkSpec, parts: LinkParts) {
+    this.fd = fd;
+    this.#port = port;
+    this.#vni = vni;
+    this.#skip = vni === undefined ? 0 : VXLAN_HEADER;
+    this.#memory = parts.memory;
+    this.#slots = parts.slots;
+    this.#forwarder = parts.forwarder;
+    this.#counters = parts.counters;
+    this.#inbox = parts.namedInbox;
+    this.#patience = parts.patience;
+    this.#filter = new SourceFilter(parts.memory, from);
+    const envelope = writeEnvelope(parts.memory, parts.names.offset(port), to, vni);
+    this.#queue = new FrameQueue({ port, kind, fd: sendFd, envelope }, parts);
+  }
+
+  take(): number {
+    // What a peer that is not there made the network answer comes as an error of the socket, and has no meaning.
+    return Math.max(0, this.#inbox.take(this.fd, BATCH, 'poll'));
+  }
+
+  pass(count: number): void {
+    for (let slot = 0; slot < count; slot++) {
+      const offset = this.#slots.offset(slot);
+      const length = this.#inbox.length(slot);
+      if (this.#filter.accepts(this.#inbox.name(slot)) && this.#isOurs(offset, length)) {
+        this.#forwarder.forward(this.#port, offset + this.#skip, length - this.#skip);
+      } else {
+        this.#counters.received(this.#port, length);
+        this.#counters.dropped(this.#port);
+      }
+    }
+  }
+
+  #isOurs(offset: number, length: number): boolean {
+    if (this.#vni === undefined) return true;
+    return length >= VXLAN_HEADER && isVxlanOf(this.#vni, this.#memory.u8, offset);
+  }
+
+  send(_port: number, offset: number, length: number): void {
+    this.#queue.add(offset, length);
+  }
+
+  flush(): void {
+    this.#queue.flush();
+  }
+
+  remove(): void {
+    this.#patience.forget(this.#port);
+  }
+}
+
+/** Writes what goes with each frame into the room at `offset`, without which `to` is not known to a socket. */
+function writeEnvelope(memory: Arena, room: number, to: Uint8Array | undefined, vni: number | undefined): Envelope {
+  if (to) memory.u8.set(to, room);
+  if (vni !== undefined) memory.u8.set(encodeVxlanHeader(vni), room + PREFIX_AT);
+  return {
+    name: room,
+    nameLength: to?.length ?? 0,
+    prefix: room + PREFIX_AT,
+    prefixLength: vni === undefined ? 0 : VXLAN_HEADER,
+  };
+}
