@@ -29,6 +29,12 @@ export const tools: readonly ToolEntry[] = [
     load: () => import('./commands/cow.ts'),
   },
   {
+    name: 'humfsify',
+    aliases: [],
+    summary: 'make a directory tree a humfs file system, and back',
+    load: () => import('./commands/humfsify.ts'),
+  },
+  {
     name: 'jail_uml',
     aliases: [],
     summary: 'run a command, e.g. an instance, in a jail as an unprivileged user',
