@@ -185,7 +185,7 @@ export function receive(fd: number, buffer: Uint8Array): Datagram | undefined {
 
 // struct msghdr of 64-bit Linux (name, iov and control: pointers with their lengths), then its one struct iovec, then
 // the control message: struct cmsghdr (64-bit length, level, type) and descriptors of 32 bits each.
-const MSGHDR = { iov: 16, iovLength: 24, control: 32, controlLength: 40, size: 56 } as const;
+const MSGHDR = { name: 0, nameLength: 8, iov: 16, iovLength: 24, control: 32, controlLength: 40, size: 56 } as const;
 const IOVEC = MSGHDR.size;
 const CONTROL = IOVEC + 16;
 const CMSGHDR_SIZE = 16;
@@ -221,20 +221,22 @@ export function sendWithDescriptor(fd: number, data: Uint8Array, descriptor: num
   return checkBlocking('sendmsg', libc.sendmsg(fd, header, MSG_NOSIGNAL));
 }
 
-export interface MessageWithDescriptors {
-  /** Bytes of the message; more than the buffer holds when it was cut. 0 at the end of a stream or SEQPACKET. */
-  length: number;
+export interface MessageWithDescriptors extends Datagram {
   /** The descriptors that came along: ours now, closed on exec, and to be closed. */
   descriptors: number[];
 }
 
 /** Receives a message and the descriptors that came with it (16 at most); undefined if nothing waits. */
 export function receiveWithDescriptors(fd: number, buffer: Uint8Array): MessageWithDescriptors | undefined {
+  const from = Buffer.alloc(SOCKADDR_UN_SIZE);
   const { header, data } = message(CMSGHDR_SIZE + 4 * MAX_DESCRIPTORS, buffer.length);
+  header.writeBigUInt64LE(BigInt(koffi().address(from)), MSGHDR.name);
+  header.writeUInt32LE(from.length, MSGHDR.nameLength);
   const length = checkBlocking('recvmsg', libc.recvmsg(fd, header, MSG_TRUNC | MSG_CMSG_CLOEXEC));
   if (length === undefined) return undefined;
   buffer.set(data.subarray(0, Math.min(length, buffer.length)));
-  return { length, descriptors: descriptorsOf(header) };
+  const fromLength = Math.min(header.readUInt32LE(MSGHDR.nameLength), from.length);
+  return { length, from: from.subarray(0, fromLength), descriptors: descriptorsOf(header) };
 }
 
 function descriptorsOf(header: Buffer): number[] {

@@ -8,6 +8,7 @@ import {
   closeFd,
   connect,
   listen,
+  type MessageWithDescriptors,
   OsError,
   pathAddress,
   rawAddress,
@@ -19,6 +20,7 @@ import {
   sendWithDescriptor,
   setSendBuffer,
   socketAddress,
+  type UnixAddress,
   type UnixSocketType,
   unixSocket,
   unixSocketPair,
@@ -260,7 +262,7 @@ describe('descriptors that travel', () => {
   }
 
   /** A message that is there, its descriptors closed after the test. */
-  function next(fd: number, buffer: Buffer): { length: number; descriptors: number[] } {
+  function next(fd: number, buffer: Buffer): MessageWithDescriptors {
     const message = receiveWithDescriptors(fd, buffer);
     if (!message) throw new Error('nothing waits');
     open.push(...message.descriptors);
@@ -287,12 +289,26 @@ describe('descriptors that travel', () => {
   test('a message without one, and one that does not fit its buffer', () => {
     const [here, there] = pair('dgram');
     send(here, Buffer.from('bare'));
-    expect(next(there, Buffer.alloc(8))).toEqual({ length: 4, descriptors: [] });
+    expect(next(there, Buffer.alloc(8))).toMatchObject({ length: 4, descriptors: [] });
     sendWithDescriptor(here, Buffer.from('0123456789'), here);
     const whole = Buffer.alloc(8, '-');
     const { length, descriptors } = next(there, whole.subarray(2, 6));
     expect([length, whole.toString()]).toEqual([10, '--0123--']);
     expect(fstatSync(descriptors[0] as number).ino).toBe(fstatSync(here).ino);
+  });
+
+  test('a message with one tells its sender too', () => {
+    const [here, there] = [unixSocket('dgram'), unixSocket('dgram')];
+    open.push(here, there);
+    const [sender, receiver] = ['sender', 'receiver'].map((name) => pathAddress(join(temporaryDirectory(), name))) as [
+      UnixAddress,
+      UnixAddress,
+    ];
+    bind(here, sender);
+    bind(there, receiver);
+    connect(here, receiver);
+    sendWithDescriptor(here, Buffer.from('x'), here);
+    expect(Buffer.from(next(there, Buffer.alloc(1)).from).equals(sender)).toBe(true);
   });
 
   test('the end of the peer, a full queue, a descriptor that is none', () => {
@@ -312,7 +328,7 @@ describe('descriptors that travel', () => {
     const [here, there] = unixSocketPair('stream');
     open.push(there);
     closeFd(here);
-    expect(next(there, Buffer.alloc(1))).toEqual({ length: 0, descriptors: [] });
+    expect(next(there, Buffer.alloc(1))).toMatchObject({ length: 0, descriptors: [] });
   });
 });
 
