@@ -58,7 +58,7 @@ describe('what the C tool does wrong', () => {
     await tunctl('-t', name.slice(0, 15));
     const refusal = {
       ...failed,
-      stderr: `'${name}' can't be the name of a device: 15 bytes at most, none of them 0\n`,
+      stderr: `'${name}' is too long for the name of a device: 15 bytes at most\n`,
     };
     expect(await tunctl('-t', name)).toEqual(refusal);
     expect(await tunctl('-d', name)).toEqual(refusal);
@@ -188,11 +188,14 @@ describe('--carrier', () => {
   test('of a device that nobody has open, or that is not there, says why not', async () => {
     await tunctl('-t', 'idle');
     const failure = 'Failed to set the carrier of';
-    expect((await tunctl('--carrier', 'on', '-t', 'idle')).stderr).toBe(
-      `${failure} 'idle' : Operation not permitted\n`,
-    );
+    expect((await tunctl('--carrier', 'on', '-t', 'idle')).stderr).toBe(`${failure} 'idle' : no program has it open\n`);
     expect((await tunctl('--carrier', 'on', '-t', 'none')).stderr).toBe(`${failure} 'none' : No such device\n`);
     expect(await list()).toHaveLength(1);
+    await holder(`it.attachTap('idle');`);
+    const [file, ...words] = namespace.inside(
+      ...asNobody(...toolCommand('tunctl', ['--carrier', 'off', '-t', 'idle'])),
+    );
+    expect((await runProgram(file, words)).stderr).toBe(`${failure} 'idle' : Operation not permitted\n`);
   });
 });
 

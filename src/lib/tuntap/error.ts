@@ -1,4 +1,7 @@
+import { constants } from 'node:os';
 import { strerror } from '../os/index.ts';
+
+const { ENAMETOOLONG } = constants.errno;
 
 /** The requests of linux/if_tun.h, by the name that the C tunctl has them under in its messages. */
 export type TuntapRequest = 'TUNSETIFF' | 'TUNSETOWNER' | 'TUNSETGROUP' | 'TUNSETPERSIST' | 'TUNGETIFF';
@@ -10,6 +13,8 @@ export type TuntapErrorDetail =
   | { code: 'NAME'; step: 'name'; errno: number; device: string }
   /** No device has this name. */
   | { code: 'NO_DEVICE'; step: 'delete' | 'carrier'; errno: number; device: string }
+  /** A device that no program has open can't be given a carrier. */
+  | { code: 'NOT_OPEN'; step: 'carrier'; errno: number; device: string }
   /** The kernel refused: `step` says which request. */
   | { code: 'REQUEST'; step: TuntapRequest; errno: number; device: string }
   /** The kernel refused to tell of the devices, or to change a device's carrier. */
@@ -41,16 +46,19 @@ function textOf(detail: TuntapErrorDetail): string {
     case 'OPEN':
       return `Failed to open '${detail.path}' : ${reason}`;
     case 'NAME':
-      return `'${detail.device}' can't be the name of a device: ${NAME_RULES}`;
+      return `'${detail.device}' ${detail.errno === ENAMETOOLONG ? TOO_LONG : WITH_NUL}`;
     case 'REQUEST':
       return `${detail.step}: ${reason}`;
+    case 'NOT_OPEN':
+      return `${FAILURES.carrier} '${detail.device}' : no program has it open`;
     case 'NO_DEVICE':
     case 'NETLINK':
       return `${FAILURES[detail.step]}${detail.device === undefined ? '' : ` '${detail.device}'`} : ${reason}`;
   }
 }
 
-const NAME_RULES = '15 bytes at most, none of them 0';
+const TOO_LONG = 'is too long for the name of a device: 15 bytes at most';
+const WITH_NUL = 'holds a NUL, which no name of a device does';
 
 const FAILURES = {
   list: 'Failed to list the devices',

@@ -4,7 +4,7 @@ import { TuntapError } from './error.ts';
 import { getLinkRequest, type Link, parseLink, setCarrierRequest } from './link.ts';
 import { holders } from './processes.ts';
 
-const { ENODEV } = constants.errno;
+const { ENODEV, EPERM } = constants.errno;
 /** How often a list is asked for again because a device came or went while the kernel told of them. */
 const MOST_TRIES = 10;
 
@@ -33,12 +33,18 @@ export function listDevices(): Device[] {
 }
 
 /**
- * Plugs or unplugs the cable of a device that a program has open: `off` and that program's guest sees the link go.
- * Needs CAP_NET_ADMIN. A device that nobody has open has no carrier and can't get one (EPERM).
- * @throws TuntapError NO_DEVICE, NETLINK
+ * Plugs or unplugs the cable of a device that a program has open. Needs CAP_NET_ADMIN.
+ * @throws TuntapError NO_DEVICE, NOT_OPEN, NETLINK
  */
 export function setCarrier(name: string, carrier: 'on' | 'off'): void {
-  netlink('carrier', name, () => askNetlink(setCarrierRequest(name, carrier), 'one'));
+  try {
+    netlink('carrier', name, () => askNetlink(setCarrierRequest(name, carrier), 'one'));
+  } catch (error) {
+    const errno = errnoOf(error);
+    const isIdle = (device: Device): boolean => device.name === name && !device.inUse;
+    if (errno !== EPERM || !listDevices().some(isIdle)) throw error;
+    throw new TuntapError({ code: 'NOT_OPEN', step: 'carrier', errno, device: name }, error); // the kernel says EPERM for that too
+  }
 }
 
 /**

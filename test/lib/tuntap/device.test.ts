@@ -114,6 +114,15 @@ test('a device is made, changed, listed and deleted', async () => {
   ]);
 });
 
+test('a device that lasts as long as its descriptor can have an owner', async () => {
+  expect(
+    await inside(`
+      it.setOwner(it.attachTap('passing'), 1000);
+      return it.listDevices().map(({ owner, persistent }) => [owner, persistent]);
+    `),
+  ).toEqual([[1000, false]]);
+});
+
 test('many devices are listed whole, in the order in which they were made', async () => {
   expect(
     await inside(`
@@ -163,7 +172,7 @@ test('what fails says where, and why', async () => {
     ['TuntapError', 'NO_DEVICE', 'delete', ENODEV, 'a'],
     ['TuntapError', 'NO_DEVICE', 'delete', ENODEV, ''],
     ['TuntapError', 'NO_DEVICE', 'carrier', ENODEV, 'a'],
-    ['TuntapError', 'NETLINK', 'carrier', EPERM, 'idle'],
+    ['TuntapError', 'NOT_OPEN', 'carrier', EPERM, 'idle'],
     ['TuntapError', 'REQUEST', 'TUNGETIFF'],
     ['idle', 'open'],
   ]);
