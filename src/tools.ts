@@ -102,6 +102,12 @@ export const tools: readonly ToolEntry[] = [
     load: () => import('./commands/uml_moo.ts'),
   },
   {
+    name: 'uml_net',
+    aliases: [],
+    summary: "set up the host's side of a guest's network, as UML's kernel asks",
+    load: () => import('./commands/uml_net.ts'),
+  },
+  {
     name: 'uml_switch',
     aliases: ['switch'],
     summary: 'virtual Ethernet switch or hub for instances and taps',
