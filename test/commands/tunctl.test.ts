@@ -64,6 +64,8 @@ describe('what the C tool does wrong', () => {
     expect(await tunctl('-d', name)).toEqual(refusal);
     expect((await tunctl('-t', 'éééééééé')).status).toBe(1);
     expect(await list()).toHaveLength(1);
+    expect((await tunctl('-d', name.slice(0, 15))).status).toBe(0);
+    expect(await list()).toEqual([]);
   });
 
   test('a device that is not there can not be deleted, and is not made for it', async () => {
