@@ -24,14 +24,52 @@ export function usageLines(program: string): Line[] {
   ];
 }
 
+/** `options` are the long ones, by name, with the form of their values. */
+export function helpLines(
+  program: string,
+  options: Readonly<Record<string, { form: string; summary: string }>>,
+): Line[] {
+  const rows = [
+    ['-unix CONTROL [DATA]', 'the control socket; with -compat-v0 before it, the data socket too'],
+    ['-hub', 'send every frame to every port'],
+    ['-tap DEVICE', 'a port to a tap device of the host; repeatable'],
+    ['-daemon', 'serve in the background; returns when clients can connect'],
+    ['-compat-v0', 'for clients of the oldest protocol'],
+    ...Object.entries(options).map(([name, { form, summary }]) => [`--${name} ${form}`, summary]),
+    ['--help', 'this'],
+  ] as const;
+  const width = Math.max(...rows.map(([form]) => form.length));
+  const texts = rows.map(([form, summary]) => `  ${form.padEnd(width)}  ${summary}`);
+  return [`usage: ${program} [OPTION]...`, '', 'A virtual Ethernet switch for User Mode Linux.', '', ...texts].map(out);
+}
+
+/** A long option that can't be followed. */
+export const optionLine = (program: string, option: string, value: string | undefined, problem: string): Line =>
+  err(`${program}: ${option}${value === undefined ? '' : `: '${value}'`} ${problem}`);
+
+/** Something beside the switch itself failed. */
+export const failureLine = (program: string, reason: string): Line => err(`${program}: ${reason}`);
+
+export const stoppedLine: Line = out('Stopped by the console, cleaning up and exiting');
+
+/** On the switch's own terminal. */
+export const noSessionLine: Line = err('that needs a connection to a console (--console); stop ends the switch');
+
 export const hubLine = (program: string): Line => out(`${program} will be a hub instead of a switch`);
 export const compatLine: Line = out('Control protocol 0 compatibility');
 export const endOfInputLine: Line = out('EOF on stdin, cleaning up and exiting');
 export const signalLine = (number: number): Line => out(`Caught signal ${number}, cleaning up and exiting`);
 
-export function attachedLine(program: string, control: string, data?: string, tap?: string): Line {
+export function attachedLine(
+  program: string,
+  control: string,
+  data: string | undefined,
+  taps: readonly string[],
+): Line {
   const sockets = data === undefined ? `socket '${control}'` : `sockets '${control}' and '${data}'`;
-  return out(`${program} attached to unix ${sockets}${tap === undefined ? '' : ` tap device '${tap}'`}`);
+  const devices = taps.map((tap) => `'${tap}'`).join(', ');
+  const also = taps.length === 0 ? '' : ` tap device${taps.length === 1 ? '' : 's'} ${devices}`;
+  return out(`${program} attached to unix ${sockets}${also}`);
 }
 
 export const removalLine = (socket: 'control' | 'data' | ListenKind, path: string, errno: number): Line =>
@@ -89,6 +127,12 @@ function frameLine(report: FrameReport): Line {
       return out(`unknown Addr: ${report.address} from port ${report.port}`);
     case 'left-out':
       return out(`${report.lines} more lines about addresses left out`);
+    case 'flapping':
+      return err(
+        `${report.address} comes from port ${report.port} and port ${report.other} in turns, as in a loop: it stays on port ${report.port}`,
+      );
+    case 'settled':
+      return err(`${report.address} comes from port ${report.port} alone again`);
     case 'stranger':
       return out("Unknown connection for packet, shouldn't happen.");
     case 'lost': {

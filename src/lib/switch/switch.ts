@@ -1,4 +1,4 @@
-import { closeFd, listen } from '../os/index.ts';
+import { closeFd } from '../os/index.ts';
 import { openAttachment } from './attachments.ts';
 import { type CaptureInfo, type CaptureOptions, Captures } from './capture/captures.ts';
 import { type Listener, listenBess, listenVde } from './control/listeners.ts';
@@ -39,7 +39,7 @@ export interface SwitchOptions {
 export type SocketRole = 'control' | 'data' | 'bess' | 'vde';
 
 export interface Switch {
-  /** Begins to listen and to serve: nobody can connect before. */
+  /** Begins to serve. Clients that connected before wait until then. */
   run(): void;
   /** Disconnects everybody and stops; the socket files stay. */
   close(): Promise<void>;
@@ -75,10 +75,8 @@ export interface Switch {
   captures(): CaptureInfo[];
 }
 
-const BACKLOG = 15;
-
 /**
- * Makes the sockets of a switch.
+ * Makes the sockets of a switch, so that clients can connect.
  * @throws SwitchError SOCKETS, LISTEN; nothing is left behind then
  */
 export function openSwitch(options: SwitchOptions): Switch {
@@ -117,7 +115,6 @@ export function openSwitch(options: SwitchOptions): Switch {
       early = undefined;
       for (const event of waiting) onEvent(event);
       const context = { dataAddress: wholeAddress(dataFd), ports, onEvent };
-      listen(control.fd, BACKLOG);
       stopServing = [serveControl({ fd: control.fd, ...context }), ...listeners.map((each) => each.serve(context))];
     },
     async close() {

@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import { bindAt } from '../control/listeners.ts';
+import { listenAt } from '../control/listeners.ts';
 import { type SocketAccess, unlinkBound } from '../control/sockets.ts';
 import type { Managed } from './command.ts';
 import { serveConnection } from './connection.ts';
@@ -9,7 +9,7 @@ const MOST_CONNECTIONS = 100;
 
 /** The socket of the console. */
 export interface ConsoleSocket {
-  /** Begins to listen, and serves whoever connects. */
+  /** Serves whoever connects. */
   serve(managed: Managed): void;
   /** Ends all connections; what was answered still goes out. */
   close(): void;
@@ -18,11 +18,11 @@ export interface ConsoleSocket {
 }
 
 /**
- * Makes the socket of a console. Nobody can connect before `serve`.
+ * Makes the socket of a console. Who connects before `serve` waits until then.
  * @throws SwitchError LISTEN
  */
 export function openConsole(path: string, access?: SocketAccess): ConsoleSocket {
-  const bound = bindAt('console', 'stream', path, access);
+  const bound = listenAt('console', 'stream', path, access);
   const server = createServer({ allowHalfOpen: true });
   server.maxConnections = MOST_CONNECTIONS;
   const open = new Set<Socket>();

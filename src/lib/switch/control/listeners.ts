@@ -39,14 +39,11 @@ export interface Listener {
  * @throws SwitchError LISTEN
  */
 export function listenBess(path: string, access?: SocketAccess): Listener {
-  const socket = bindAt('bess', 'seqpacket', path, access);
+  const socket = listenAt('bess', 'seqpacket', path, access);
   return {
     ...ending(socket, undefined),
     kind: 'bess',
-    serve({ ports, onEvent }) {
-      listen(socket.fd, BACKLOG);
-      return serveBess(socket.fd, ports, onEvent);
-    },
+    serve: ({ ports, onEvent }) => serveBess(socket.fd, ports, onEvent),
   };
 }
 
@@ -57,14 +54,11 @@ export function listenBess(path: string, access?: SocketAccess): Listener {
 export function listenVde(path: string, access?: SocketAccess): Listener {
   const made = makeDirectory(path, access);
   try {
-    const socket = bindAt('vde', 'stream', join(path, 'ctl'), access);
+    const socket = listenAt('vde', 'stream', join(path, 'ctl'), access);
     return {
       ...ending(socket, made),
       kind: 'vde',
-      serve(context) {
-        listen(socket.fd, BACKLOG);
-        return serveControl({ ...context, fd: socket.fd });
-      },
+      serve: (context) => serveControl({ ...context, fd: socket.fd }),
     };
   } catch (error) {
     if (made !== undefined) removeDirectory(made);
@@ -73,10 +67,10 @@ export function listenVde(path: string, access?: SocketAccess): Listener {
 }
 
 /**
- * A socket that nobody can connect to before it listens.
+ * A socket that can be connected to; whoever does waits until it is served.
  * @throws SwitchError LISTEN
  */
-export function bindAt(
+export function listenAt(
   kind: ListenKind,
   type: 'stream' | 'seqpacket',
   path: string,
@@ -84,6 +78,7 @@ export function bindAt(
 ): BoundSocket {
   const socket = bindPath(type, path, access);
   if ('reason' in socket) throw new SwitchError({ code: 'LISTEN', kind, trouble: socket });
+  listen(socket.fd, BACKLOG);
   return socket;
 }
 

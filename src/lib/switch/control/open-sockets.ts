@@ -2,6 +2,7 @@ import {
   bind,
   closeFd,
   hasCode,
+  listen,
   SOCKADDR_UN_SIZE,
   setSendBuffer,
   setStatusFlags,
@@ -14,6 +15,7 @@ import { type SocketTrouble, SwitchError } from '../error.ts';
 import { dataAddress } from '../protocol.ts';
 import { type BoundSocket, bindPath, type SocketAccess, unlinkBound } from './sockets.ts';
 
+const BACKLOG = 15;
 const O_NONBLOCK = 0o4000;
 /**
  * Frames in the receivers' queues count against the sender's buffer: with the default one, a few clients that do not
@@ -31,7 +33,7 @@ export interface SwitchSockets {
 }
 
 /**
- * Makes the control socket, which does not listen yet, and the data socket.
+ * Makes the control socket, to which clients can connect then, and the data socket.
  * @throws SwitchError SOCKETS; nothing is left behind then
  */
 export function openSockets(
@@ -53,6 +55,7 @@ export function openSockets(
       data: isTrouble(data) ? data : undefined,
     });
   }
+  listen(control.fd, BACKLOG);
   const dataFd = data?.fd ?? abstractSocket();
   setStatusFlags(dataFd, statusFlags(dataFd) & ~O_NONBLOCK); // the frames' thread sleeps in it
   setSendBuffer(dataFd, SEND_BUFFER);
