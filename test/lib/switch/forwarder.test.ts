@@ -36,6 +36,8 @@ function make(kind: 'switch' | 'hub', ports: number[]): Forwarder {
     log: {
       learned: (low, high, port, old) => void log.push(`learned ${low}/${high} on ${port}, was ${old}`),
       unknown: (low, high, port) => void log.push(`unknown ${low}/${high} from ${port}`),
+      flapping: (low, high, port, other) => void log.push(`flapping ${low}/${high} on ${port}, not ${other}`),
+      settled: (low, high, port) => void log.push(`settled ${low}/${high} on ${port}`),
     },
     counters,
     clock: () => seconds,
@@ -89,10 +91,11 @@ describe('a switch', () => {
     expect(pass(forwarder, 6, 1, 2)).toEqual([[7, 60]]);
   });
 
-  test('does not learn group addresses', () => {
+  test('drops frames that claim to come from a group address', () => {
     const forwarder = make('switch', [5, 6, 7]);
-    pass(forwarder, 5, 1, 255);
-    expect(log).toEqual([`unknown 2/256 from 5`]);
+    expect(pass(forwarder, 5, 1, 255)).toEqual([]);
+    expect(log).toEqual([]);
+    expect(counters.read(5).counters).toMatchObject({ rxFrames: 1, rxDropped: 1 });
   });
 
   test('floods to an address again that was silent for more than 100 seconds', () => {

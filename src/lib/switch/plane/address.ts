@@ -1,3 +1,6 @@
+import type { AddressInfo } from '../ports.ts';
+import { LISTED } from './mac-table.ts';
+
 /**
  * Ethernet addresses as two numbers, as they are read from a frame: the first four bytes as a little-endian word and the
  * last two.
@@ -22,4 +25,12 @@ export function parseAddress(text: string): { low: number; high: number } | unde
   ];
   const [a, b, c, d, e, f] = bytes;
   return { low: (a | (b << 8) | (c << 16) | (d << 24)) >>> 0, high: e | (f << 8) };
+}
+
+/** Addresses as MacTable lists them, for people. */
+export function listedAddresses(words: Uint32Array): AddressInfo[] {
+  return Array.from({ length: words.length / LISTED.size }, (_, index) => {
+    const [low = 0, high = 0, port = 0, age = 0] = words.subarray(index * LISTED.size, (index + 1) * LISTED.size);
+    return { address: formatAddress(low, high), port, vlan: high >>> 16, age };
+  });
 }

@@ -173,7 +173,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
   }
 
   function sleep(): number {
-    const timeout = reporter.pending ? REPORT_WAIT_MS : -1;
+    const timeout = reporter.pending || forwarder.pending ? REPORT_WAIT_MS : -1;
     if (!maySpin) return turn(timeout);
     clients.most = BATCH;
     const began = performance.now();
@@ -188,6 +188,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
       if (came === 0) came = sleep();
       if (came === STOP) return;
       if (reporter.pending) reporter.catchUp();
+      if (forwarder.pending) forwarder.catchUp();
       while (ends.length > 0) removeIfEnded(ends.pop()!);
     }
   } finally {

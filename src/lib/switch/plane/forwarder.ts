@@ -1,11 +1,16 @@
 import type { Arena } from '../../os/index.ts';
 import type { Counters } from '../counters.ts';
-import type { AddressInfo, Setting } from '../ports.ts';
-import { MacTable, TABLE_FULL, UNKNOWN } from './mac-table.ts';
+import type { PortVlan, Setting } from '../ports.ts';
+import { AddressBook, type AddressLog, UNKNOWN } from './address-book.ts';
+import { Detour } from './detour.ts';
+import { Egress } from './egress.ts';
 import type { Question } from './messages.ts';
+import { MirrorPort } from './mirror.ts';
 import type { FrameObserver } from './observer.ts';
+import { PortList } from './port-list.ts';
+import { Vlans } from './vlan.ts';
 
-export type { FrameObserver };
+export type { AddressLog, FrameObserver };
 
 /** An Ethernet header: what is shorter is no frame. */
 export const MIN_FRAME = 14;
@@ -13,7 +18,9 @@ export const MIN_FRAME = 14;
 export const MAX_FRAME = 65_535;
 /** Port numbers are below this. */
 export const MAX_PORTS = 1024;
-const GROUP_BIT = 1;
+const TRANSPARENT: PortVlan = { mode: 'transparent' };
+/** What becomes of frames from a port. */
+const WAY = { forward: 0, detour: 1, drop: 2 } as const;
 
 /** A way for frames to reach ports and to come from them: one descriptor with all the ports behind it. */
 export interface Link {
@@ -34,13 +41,6 @@ export interface Link {
   remove(port: number): void;
 }
 
-/** What the forwarder tells of the addresses it sees, each as two numbers (see MacTable). Must be quick. */
-export interface AddressLog {
-  learned(low: number, high: number, port: number, oldPort: number | undefined): void;
-  /** A frame went to every port because nobody is known to have this address. */
-  unknown(low: number, high: number, port: number): void;
-}
-
 export interface ForwarderOptions {
   memory: Arena;
   kind: 'switch' | 'hub';
@@ -57,128 +57,160 @@ export interface ForwarderOptions {
 export class Forwarder {
   readonly #memory: Arena;
   readonly #counters: Counters;
-  readonly #clock: () => number;
-  /** The clock's whole seconds when the batch came that is being forwarded. */
-  #now = 0;
-  #floodsAll: boolean;
-  readonly #log: AddressLog;
-  readonly #table = new MacTable();
-  readonly #links: (Link | undefined)[] = new Array<Link | undefined>(MAX_PORTS).fill(undefined);
-  readonly #ports = new Int16Array(MAX_PORTS);
-  #count = 0;
+  readonly #book: AddressBook;
+  readonly #egress: Egress;
+  readonly #vlans: Vlans;
+  readonly #mirror = new MirrorPort(MAX_PORTS);
+  readonly #detour: Detour;
+  readonly #links = new Map<number, Link>();
   readonly #isDown = new Uint8Array(MAX_PORTS);
-  #observer: FrameObserver | undefined;
-  /** Links that accepted a frame since the last flush; the first `#unflushed`, one perhaps several times. */
-  readonly #toFlush: Link[] = [];
-  #unflushed = 0;
+  readonly #ports = new PortList(MAX_PORTS);
+  /** Those that are up. */
+  readonly #upPorts = new PortList(MAX_PORTS);
+  /** Those of them that know no VLANs. */
+  readonly #transparentPorts = new PortList(MAX_PORTS);
+  readonly #ways = new Uint8Array(MAX_PORTS);
 
   constructor({ memory, kind, log, counters, clock }: ForwarderOptions) {
     this.#memory = memory;
     this.#counters = counters;
-    this.#clock = clock;
-    this.#floodsAll = kind === 'hub';
-    this.#log = log;
+    this.#book = new AddressBook(MAX_PORTS, kind, log, clock);
+    this.#egress = new Egress(counters, MAX_PORTS);
+    this.#vlans = new Vlans(memory, MAX_PORTS);
+    this.#detour = new Detour({
+      memory,
+      counters,
+      book: this.#book,
+      egress: this.#egress,
+      vlans: this.#vlans,
+      mirror: this.#mirror,
+      ports: this.#upPorts,
+    });
   }
 
   addPort(port: number, link: Link): void {
-    this.#links[port] = link;
+    this.#links.set(port, link);
     this.#isDown[port] = 0;
-    this.#ports[this.#count++] = port;
+    this.#vlans.set(port, TRANSPARENT);
+    this.#ports.add(port);
+    this.#arrange();
   }
 
   /** Takes a port away with every address that was learned on it. */
   removePort(port: number): void {
-    const at = this.#ports.subarray(0, this.#count).indexOf(port);
-    if (at < 0) return;
-    this.#ports.copyWithin(at, at + 1, this.#count--);
-    this.#links[port]?.remove(port);
-    this.#links[port] = undefined;
-    this.#table.forgetPort(port);
+    const link = this.#links.get(port);
+    this.#links.delete(port);
+    this.#ports.remove(port);
+    this.#mirror.forgetPort(port); // it may have been set after the port had ended by itself
+    this.#book.forgetPort(port);
+    this.#arrange();
+    link?.remove(port);
   }
 
   set(setting: Setting): void {
     switch (setting.set) {
       case 'kind':
-        this.#floodsAll = setting.kind === 'hub';
-        break;
+        this.#book.isHub = setting.kind === 'hub';
+        return;
       case 'ageing':
-        this.#table.maxAge = setting.seconds === 0 ? Number.POSITIVE_INFINITY : setting.seconds;
-        break;
+        this.#book.setAgeing(setting.seconds);
+        return;
       case 'state':
-        this.#setState(setting.port, setting.state);
+        this.#isDown[setting.port] = setting.state === 'down' ? 1 : 0;
+        this.#book.forgetPort(setting.port);
+        break;
+      case 'vlan':
+        this.#vlans.set(setting.port, setting.vlan);
+        this.#book.forgetPort(setting.port);
+        break;
+      case 'mirror':
+        this.#mirror.set(setting.mirror);
         break;
     }
+    this.#arrange();
   }
 
-  #setState(port: number, state: 'up' | 'down'): void {
-    this.#isDown[port] = state === 'down' ? 1 : 0;
-    if (state === 'down') this.#table.forgetPort(port);
+  /** The addresses that were asked for: LISTED.size words for each. */
+  answer(question: Question): Uint32Array {
+    return this.#book.answer(question);
   }
 
   /** Shows every frame to an observer, until it is called with none. */
   observe(observer: FrameObserver | undefined): void {
-    this.#observer = observer;
+    this.#egress.observer = observer;
+    this.#arrange();
   }
 
-  answer(_question: Question): AddressInfo[] {
-    return [];
+  /** Something is to be told later: `catchUp` must be called once a second, even if no frame comes. */
+  get pending(): boolean {
+    return this.#book.pending;
   }
 
-  /** Reads the clock: once for all the frames of a batch. */
+  catchUp(): void {
+    this.#book.catchUp();
+  }
+
+  /** To be called before the frames of a batch: the clock is read once for all. */
   startBatch(): void {
-    this.#now = Math.floor(this.#clock());
+    this.#book.catchUp();
   }
 
   /**
-   * Decides on what came from a port, of any length, at `offset`, a multiple of 4: learns a frame's source address, then
-   * sends it to the one port of its destination, never back to where it came from, or to all others. Counts it.
+   * Decides on what came from a port, of any length, at `offset`, a multiple of 4 with HEADROOM before it: learns a
+   * frame's source address, then sends it to the one port of its destination, never back to where it came from, or to
+   * all others. Counts it.
    */
   forward(port: number, offset: number, length: number): void {
     this.#counters.received(port, length);
-    if (length < MIN_FRAME || length > MAX_FRAME || this.#isDown[port] !== 0) {
+    if (length < MIN_FRAME || length > MAX_FRAME) this.#counters.dropped(port);
+    else if (this.#ways[port] === WAY.forward) this.#forward(port, offset, length);
+    else this.#forwardSpecially(port, offset, length);
+  }
+
+  /** Lets the links send what they accepted since the last time. */
+  flush(): void {
+    this.#egress.flush();
+  }
+
+  /** Between transparent ports, while nobody looks on. */
+  #forward(port: number, offset: number, length: number): void {
+    const { u16, u32 } = this.#memory;
+    const half = offset >> 1;
+    const from = (u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0;
+    if (!this.#book.learn(from, u16[half + 5]!, port)) {
       this.#counters.dropped(port);
       return;
     }
-    this.#observer?.received(port, offset, length);
-    const { u16, u32 } = this.#memory;
-    const half = offset >> 1;
-    this.#learn((u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0, u16[half + 5]!, port);
-    const low = u32[offset >> 2]!;
-    if ((low & GROUP_BIT) === 0) {
-      const high = u16[half + 2]!;
-      const to = this.#table.find(low, high, this.#now);
-      if (to === UNKNOWN) this.#log.unknown(low, high, port);
-      else if (!this.#floodsAll) {
-        if (to !== port) this.#send(to, offset, length);
-        return;
-      }
+    const to = this.#book.destination(u32[offset >> 2]!, u16[half + 2]!, port);
+    if (to !== UNKNOWN) {
+      if (to !== port) this.#egress.send(to, offset, length);
+      return;
     }
-    for (let at = this.#count - 1; at >= 0; at--) {
-      const to = this.#ports[at]!;
-      if (to !== port) this.#send(to, offset, length);
+    for (let index = this.#transparentPorts.count - 1; index >= 0; index--) {
+      const each = this.#transparentPorts.at(index);
+      if (each !== port) this.#egress.send(each, offset, length);
     }
   }
 
-  #send(to: number, offset: number, length: number): void {
-    if (this.#isDown[to] !== 0) return;
-    const link = this.#links[to];
-    if (!link) return;
-    this.#counters.sent(to, length);
-    this.#observer?.sent(to, offset, length);
-    if (this.#unflushed === 0 || this.#toFlush[this.#unflushed - 1] !== link) this.#toFlush[this.#unflushed++] = link;
-    link.send(to, offset, length);
+  #forwardSpecially(port: number, offset: number, length: number): void {
+    if (this.#ways[port] === WAY.drop) {
+      this.#counters.dropped(port);
+      return;
+    }
+    this.#egress.observer?.received(port, offset, length);
+    this.#detour.forward(port, offset, length);
   }
 
-  /** Lets the links send what they accepted since the last time: only those, as there may be hundreds of others. */
-  flush(): void {
-    for (let at = 0; at < this.#unflushed; at++) this.#toFlush[at]!.flush();
-    this.#unflushed = 0;
-  }
-
-  #learn(low: number, high: number, port: number): void {
-    if (low & GROUP_BIT) return;
-    const before = this.#table.learn(low, high, port, this.#now);
-    if (before === port || before === TABLE_FULL) return;
-    this.#log.learned(low, high, port, before === UNKNOWN ? undefined : before);
+  /** Works out what is looked up for every frame, after a change. */
+  #arrange(): void {
+    const isUp = (port: number): boolean => this.#isDown[port] === 0;
+    this.#upPorts.become(this.#ports, isUp);
+    this.#transparentPorts.become(this.#upPorts, (port) => this.#vlans.isTransparent(port));
+    const isWatched = this.#mirror.isOn || this.#egress.observer !== undefined;
+    for (let port = 0; port < MAX_PORTS; port++) {
+      this.#egress.setLink(port, isUp(port) ? this.#links.get(port) : undefined);
+      const isPlain = this.#vlans.isTransparent(port) && !isWatched;
+      this.#ways[port] = isUp(port) ? (isPlain ? WAY.forward : WAY.detour) : WAY.drop;
+    }
   }
 }

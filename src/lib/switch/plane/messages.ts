@@ -1,7 +1,7 @@
 /** What the main thread and the thread that moves the frames say to each other. */
 import type { CaptureSetup } from '../capture/observer.ts';
 import type { LinkSpec } from '../links/index.ts';
-import type { AddressFilter, AddressInfo, PortKind, Setting } from '../ports.ts';
+import type { AddressFilter, PortKind, Setting } from '../ports.ts';
 
 /** Handed to the thread at its start. */
 export interface PlaneSetup {
@@ -36,6 +36,10 @@ export type PlaneReport =
   | { report: 'removed'; port: number }
   | { report: 'learned'; address: string; port: number; oldPort: number | undefined }
   | { report: 'unknown'; address: string; port: number }
+  /** An address moves between ports all the time: it stays on `port`, its frames from `other` are dropped. */
+  | { report: 'flapping'; address: string; port: number; other: number }
+  /** It does so no more. */
+  | { report: 'settled'; address: string; port: number }
   /** Log lines that were left out because too many came in a second. */
   | { report: 'left-out'; lines: number }
   /** A frame came from a socket that is no port's. */
@@ -44,5 +48,5 @@ export type PlaneReport =
   | { report: 'lost'; port: number; link: PortKind; errno: number; frames: number }
   /** What is behind a port is gone, by itself or with an error; the port is removed. */
   | { report: 'ended'; port: number; errno: number | undefined }
-  /** The answer to `ask`. */
-  | { report: 'answer'; id: number; addresses: AddressInfo[] };
+  /** The answer to `ask`: addresses as MacTable lists them. */
+  | { report: 'answer'; id: number; addresses: Uint32Array };

@@ -1,7 +1,7 @@
 import type { Counters } from '../counters.ts';
 import type { PortKind } from '../ports.ts';
 import { formatAddress } from './address.ts';
-import type { AddressLog } from './forwarder.ts';
+import type { AddressLog } from './address-book.ts';
 import type { PlaneReport } from './messages.ts';
 
 /** Lines about addresses in a second; a guest that invents addresses can't drown the log. */
@@ -48,6 +48,14 @@ export class Reporter implements AddressLog {
   unknown(low: number, high: number, port: number): void {
     if (!this.#mayWrite()) return;
     this.#post({ report: 'unknown', address: formatAddress(low, high), port });
+  }
+
+  flapping(low: number, high: number, port: number, other: number): void {
+    this.#post({ report: 'flapping', address: formatAddress(low, high), port, other });
+  }
+
+  settled(low: number, high: number, port: number): void {
+    this.#post({ report: 'settled', address: formatAddress(low, high), port });
   }
 
   stranger(): void {

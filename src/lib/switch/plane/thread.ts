@@ -4,6 +4,7 @@ import type { CaptureSetup } from '../capture/observer.ts';
 import type { Counters } from '../counters.ts';
 import type { LinkSpec } from '../links/index.ts';
 import type { AddressInfo, Setting } from '../ports.ts';
+import { listedAddresses } from './address.ts';
 import type { PlaneCommand, PlaneReport, PlaneSetup, Question } from './messages.ts';
 
 const WORKER_ASSET = 'switch-worker.cjs';
@@ -57,7 +58,7 @@ export function startPlane({ kind, dataFd, counters, onReport, onFailure }: Plan
     if (message.report === 'added') added.shift()?.();
     else if (message.report === 'removed') removed.shift()?.();
     else if (message.report === 'answer') {
-      asked.get(message.id)?.(message.addresses);
+      asked.get(message.id)?.(listedAddresses(message.addresses));
       asked.delete(message.id);
     } else onReport(message);
   });
