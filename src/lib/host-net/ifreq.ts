@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { constants } from 'node:os';
 import { closeFd, inetAddress, ioctl, udpSocket } from '../os/index.ts';
 import { asking, HostNetError, type Request } from './error.ts';
@@ -41,7 +42,8 @@ export function nameBytes(request: Request, name: string): Buffer {
 
 /** A struct sockaddr of an IPv4 address. EINVAL for what is no such address. */
 export function socketAddressOf(request: Request, address: string): Uint8Array {
-  return asking(request, () => inetAddress(address, 0));
+  if (!isIPv4(address)) throw new HostNetError(request, constants.errno.EINVAL);
+  return inetAddress(address, 0);
 }
 
 /** Asks the kernel about the network of this process; `argument` is changed to the answer. */
