@@ -65,6 +65,13 @@ export const tools: readonly ToolEntry[] = [
     load: () => import('./commands/port-helper.ts'),
   },
   {
+    name: 'switchctl',
+    aliases: [],
+    summary: 'ask and change a running switch through its console',
+    unlinked: true,
+    load: () => import('./commands/switchctl.ts'),
+  },
+  {
     name: 'ttylog',
     aliases: ['tty_log', 'tty_log.pl'],
     summary: 'print a log of ttys, or make an asciicast of it',

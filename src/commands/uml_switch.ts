@@ -10,6 +10,7 @@ import {
   openConsole,
   openSink,
   openSwitch,
+  type SocketAccess,
   type Switch,
   SwitchError,
   sinkOfDescriptor,
@@ -112,7 +113,7 @@ class Service {
       onFailure: this.#end,
     });
     this.#network = network;
-    if (console !== undefined) this.#console = openConsole(console, access);
+    if (console !== undefined) this.#console = openConsole(console, { ...access, mode: consoleMode(access) });
     for (const attachment of attachments) await network.attach(attachment);
     if (pcap !== undefined) {
       const sink = pcap === '-' ? await sinkOfDescriptor(STDOUT, 'standard output') : await openSink(pcap);
@@ -158,6 +159,11 @@ class Service {
       this.#log.print([messages.failureLine(this.#name, `$NOTIFY_SOCKET: ${errorText(error)}`)]);
     }
   }
+}
+
+/** Through the console files are written in our name: others never may, without --mode nobody but our user. */
+function consoleMode(access: SocketAccess | undefined): number {
+  return access === undefined ? 0o600 : access.mode & 0o770;
 }
 
 function tapsOf(attachments: readonly Attachment[]): string[] {

@@ -89,7 +89,7 @@ export class Capture {
     const known = this.#interfaces.get(port);
     if (known) return known;
     const { kind, name } = this.#ports().find(({ number }) => number === port) ?? { kind: '', name: '' };
-    const description = [kind, name].filter((word) => word !== '').join(' ');
+    const description = name.startsWith(kind) ? name : `${kind} ${name}`.trimEnd();
     this.#append(interfaceDescription({ name: `port ${port}`, description }));
     const made = { id: this.#count++, received: 0, dropped: 0, ringDropped: this.#ring.dropped(port) };
     this.#interfaces.set(port, made);

@@ -1,13 +1,21 @@
 import { once } from 'node:events';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { resolve } from 'node:path';
+import { errorText } from '../../os/index.ts';
 import { type Form, readEnd } from './answer.ts';
 import { find } from './table.ts';
 import { joinWords } from './words.ts';
 
-/** No console answers. */
+/** How long an answer may take, in ms: a stopped switch must not hold up a script for ever. */
+const ANSWER_MS = 30_000;
+
+/** No console answers there. The message is one line that names the socket. */
 export class ConsoleUnreachable extends Error {
   override readonly name = 'ConsoleUnreachable';
+
+  constructor(path: string, reason: string) {
+    super(`${path}: ${reason}`);
+  }
 }
 
 /** What a command came to, seen from the client. */
@@ -23,6 +31,7 @@ export class ConsoleClient {
   readonly #socket: Socket;
   readonly #path: string;
   #rest = Buffer.alloc(0);
+  #late = false;
 
   private constructor(socket: Socket, path: string) {
     this.#socket = socket;
@@ -37,14 +46,26 @@ export class ConsoleClient {
     try {
       await once(socket, 'connect');
     } catch (error) {
-      throw new ConsoleUnreachable(path, { cause: error });
+      throw new ConsoleUnreachable(path, errorText(error));
     }
     return new ConsoleClient(socket, path);
   }
 
   /** Asks, and waits for the answer. @throws ConsoleUnreachable if the connection ends before it */
   async ask(words: readonly string[], form: Form): Promise<Reply> {
-    this.#socket.write(`${form === 'json' ? '--json ' : ''}${joinWords(words)}\n`);
+    const timer = setTimeout(() => {
+      this.#late = true;
+      this.#socket.destroy();
+    }, ANSWER_MS);
+    try {
+      this.#socket.write(`${form === 'json' ? '--json ' : ''}${joinWords(words)}\n`);
+      return await this.#answer(form);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #answer(form: Form): Promise<Reply> {
     let text = '';
     for (;;) {
       const line = await this.#line();
@@ -78,7 +99,8 @@ export class ConsoleClient {
       const chunk = this.#socket.read() as Buffer | null;
       if (chunk) return chunk;
       if (this.#socket.readableEnded || this.#socket.destroyed) {
-        throw new ConsoleUnreachable(this.#path, { cause: 'it hung up without an answer' });
+        const late = `no answer in ${ANSWER_MS / 1000} seconds`;
+        throw new ConsoleUnreachable(this.#path, this.#late ? late : 'it hung up without an answer');
       }
       await new Promise<void>((resolve) => {
         const wake = (): void => {
