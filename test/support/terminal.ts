@@ -9,6 +9,8 @@ export interface TerminalSession extends AsyncDisposable {
   type(text: string): void;
   waitFor(pattern: RegExp): Promise<RegExpExecArray>;
   exit(): Promise<{ status: number | null; signal: NodeJS.Signals | null }>;
+  /** Takes the terminal away, as a window that is closed. */
+  hangUp(): void;
 }
 
 /** Runs a program on a new pseudo-terminal, in a session of its own, so that control-C reaches it. */
@@ -42,6 +44,13 @@ export function onTerminal(
       wake();
     },
   });
+  let connected = true;
+  const hangUp = () => {
+    if (!connected) return;
+    connected = false;
+    watcher.close();
+    closeSync(master);
+  };
   const ended = new Promise<{ status: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (status, signal) => resolve({ status, signal }));
   });
@@ -66,11 +75,11 @@ export function onTerminal(
       });
     },
     exit: () => ended,
+    hangUp,
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');
       await ended;
-      watcher.close();
-      closeSync(master);
+      hangUp();
     },
   };
 }
