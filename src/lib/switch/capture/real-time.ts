@@ -2,8 +2,11 @@ const HIGH_WORD = 2 ** 32;
 const NS_PER_MS = 1_000_000;
 /** How often the clocks are compared, in ms. */
 const CHECK_MS = 1000;
-/** Date.now() is up to a millisecond behind; more apart than this, the real time was set, or the machine slept. */
-const TOLERANCE_MS = 2;
+/**
+ * Date.now() is up to a millisecond behind, and a thread may be held up between two clocks; more apart than this, the
+ * real time was set, or the machine slept.
+ */
+const TOLERANCE_MS = 20;
 
 /**
  * Real time in nanoseconds since 1970 as two words, without allocating: a monotonic clock of fine resolution, held
