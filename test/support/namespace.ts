@@ -2,6 +2,8 @@ import { spawnProgram } from './run.ts';
 
 /** A network namespace of the test's own. It has no name and goes with the test, however that ends. */
 export interface NetworkNamespace {
+  /** A process inside. */
+  readonly pid: number;
   /** The words that run a program inside. */
   inside(...command: string[]): [string, ...string[]];
 }
@@ -10,5 +12,5 @@ export interface NetworkNamespace {
 export async function networkNamespace(): Promise<NetworkNamespace> {
   const keeper = spawnProgram('unshare', ['--net', 'sh', '-c', 'echo ready; exec cat']);
   await keeper.waitFor('ready');
-  return { inside: (...command) => ['nsenter', `--net=/proc/${keeper.pid}/ns/net`, ...command] };
+  return { pid: keeper.pid, inside: (...command) => ['nsenter', `--net=/proc/${keeper.pid}/ns/net`, ...command] };
 }
