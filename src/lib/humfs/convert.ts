@@ -92,8 +92,7 @@ async function convert(root: Directory, staging: Staging, options: ConvertOption
   const whole = openTop(root);
   try {
     await pace(take(whole, { data: whole.data, staging, done: new Map() }, owner), signal, step);
-    whole.data.syncFileSystem();
-    root.syncFileSystem();
+    whole.data.syncFileSystem(); // which may be another one than that of the metadata
     if (whole.old) staging.takeAway([OLD]);
   } finally {
     closeLevel(whole);

@@ -5,7 +5,8 @@ import { type ErrorDetails, errorMessage } from './texts.ts';
  * What went wrong, for programs:
  * `system` a system call failed; `superblock-field` a line of the superblock is missing or no number (`field`);
  * `superblock-full` it uses more than it has; `superblock-version`, `superblock-format` a version or metadata format that
- * nobody knows; `metadata-field` a metadata file that says nothing sensible (`reason`); `no-metadata` there is nothing to
+ * nobody knows; `superblock-line` a line that the kernel does
+ * not know; `metadata-field` a metadata file that says nothing sensible (`field`); `no-metadata` there is nothing to
  * restore from; `changed` the data was changed meanwhile; `too-small` the files take more than the size asked for (`used`,
  * `total`); `mounted` another file system is mounted in the tree; `not-permitted` only root can change that owner;
  * `busy` another process converts the same tree; `not-empty` what stands for a device holds data; `wrong-type` metadata and data
@@ -17,6 +18,7 @@ export type HumfsErrorCode =
   | 'superblock-full'
   | 'superblock-version'
   | 'superblock-format'
+  | 'superblock-line'
   | 'metadata-field'
   | 'no-metadata'
   | 'changed'

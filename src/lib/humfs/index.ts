@@ -14,3 +14,4 @@ export type { Watch } from './pace.ts';
 export { planRestoration, type Restoration, type RestoreOptions, restoreTree } from './restore.ts';
 export { encodeSuperblock, parseSuperblock, type Superblock } from './superblock.ts';
 export type { ErrorDetails } from './texts.ts';
+export { type Kind, MetadataTree, type Path } from './tree.ts';

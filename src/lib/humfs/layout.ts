@@ -1,6 +1,13 @@
 import type { Directory, Status } from '../os/index.ts';
 import { about } from './error.ts';
-import { METADATA_BYTES, type Metadata, type MetadataV1, parseMetadata, parseMetadataV1 } from './metadata.ts';
+import {
+  encodeMetadata,
+  METADATA_BYTES,
+  type Metadata,
+  type MetadataV1,
+  parseMetadata,
+  parseMetadataV1,
+} from './metadata.ts';
 import { parseSuperblock, type Superblock } from './superblock.ts';
 
 /** What lies in the directory that humfsify works in (spec 10.2). */
@@ -20,10 +27,14 @@ export function joined(folder: string, name: string): string {
   return folder === '' ? name : `${folder}/${name}`;
 }
 
-/** Reads the superblock, if there is one. HumfsError as from parseSuperblock(). */
-export function readSuperblock(root: Directory): Superblock | undefined {
-  if (!root.look(SUPERBLOCK)) return undefined;
-  return parseSuperblock(about(SUPERBLOCK, 'read', () => root.read(SUPERBLOCK, SUPERBLOCK_BYTES)));
+/** Reads the superblock. HumfsError system, also if there is none, and as from parseSuperblock(). */
+export function readSuperblock(root: Directory): Superblock {
+  return parseSuperblock(about(SUPERBLOCK, 'open', () => root.read(SUPERBLOCK, SUPERBLOCK_BYTES)));
+}
+
+/** The same, or undefined if there is none. */
+export function findSuperblock(root: Directory): Superblock | undefined {
+  return root.look(SUPERBLOCK) && readSuperblock(root);
 }
 
 /** Opens a directory in another one, if it is one. */
@@ -79,7 +90,7 @@ export function openTop(root: Directory): Level {
 /** A superblock that can't be read is none: the Perl tool leaves an empty one when it fails. */
 function versionOf(root: Directory): number | undefined {
   try {
-    return readSuperblock(root)?.version;
+    return findSuperblock(root)?.version;
   } catch {
     return undefined;
   }
@@ -107,6 +118,8 @@ export interface Recorded {
   /** Of the metadata file; two names of one file share it. */
   identity: string;
   links: number;
+  /** Whether the file says it in the words of encodeMetadata(); the Perl tool writes device numbers that need mending. */
+  isExact: boolean;
 }
 
 /**
@@ -119,11 +132,10 @@ export function recordedFor(level: Level, name: string, status: Status): Recorde
   const path = `${name === '.' ? DIRECTORIES : FILES}/${joined(level.path, file ?? OWN)}`;
   const found = file === undefined ? undefined : lookFile(tree, file);
   if (tree && file !== undefined && found) {
-    const metadata = parseMetadata(
-      about(path, 'read', () => tree.read(file, METADATA_BYTES)),
-      path,
-    );
-    return { metadata, version: 2, identity: found.identity, links: found.links };
+    const bytes = about(path, 'read', () => tree.read(file, METADATA_BYTES));
+    const metadata = parseMetadata(bytes, path);
+    const isExact = encodeMetadata(metadata).equals(bytes);
+    return { metadata, version: 2, identity: found.identity, links: found.links, isExact };
   }
   return recordedByOld(level, name === '.' ? OWN : name, status);
 }
@@ -140,7 +152,7 @@ function recordedByOld({ old, path: folder }: Level, name: string, { mode }: Sta
     about(path, 'read', () => old.read(name, METADATA_BYTES)),
     path,
   );
-  return { metadata: { mode, ...owner }, version: 1, identity: found.identity, links: found.links };
+  return { metadata: { mode, ...owner }, version: 1, identity: found.identity, links: found.links, isExact: false };
 }
 
 function lookFile(tree: Directory | undefined, name: string): Status | undefined {

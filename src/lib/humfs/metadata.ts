@@ -41,7 +41,7 @@ const MOST_MINOR = 0xfffff;
 export function parseMetadata(bytes: Uint8Array, path = ''): Metadata {
   const [mode, ...rest] = fields(bytes);
   const value = number(mode, 'mode', path);
-  if (value > MODE_BITS) throw bad(path, `mode ${value}`);
+  if (value > MODE_BITS) throw bad(path, 'mode');
   return { mode: value, ...parseOwner(rest, path) };
 }
 
@@ -67,15 +67,15 @@ function fields(bytes: Uint8Array): string[] {
 }
 
 function parseOwner(words: readonly string[], path: string): MetadataV1 {
-  if (words.length !== 2 && words.length !== 5) throw bad(path, 'the number of fields');
+  if (words.length !== 2 && words.length !== 5) throw bad(path, 'number of fields');
   const [uid, gid, letter, major, minor] = words;
   const owner = { uid: number(uid, 'uid', path), gid: number(gid, 'gid', path) };
   if (letter === undefined) return owner;
   const type = Object.entries(LETTERS).find(([known]) => known === letter)?.[1];
-  if (!type) throw bad(path, `type '${letter}'`);
+  if (!type) throw bad(path, 'type');
   if (type === 'fifo' || type === 'socket') return { ...owner, node: { type, major: 0, minor: 0 } };
   const node = wholeNumbers({ type, major: number(major, 'major', path), minor: number(minor, 'minor', path) });
-  if (node.major > MOST_MAJOR || node.minor > MOST_MINOR) throw bad(path, `device ${major} ${minor}`);
+  if (node.major > MOST_MAJOR || node.minor > MOST_MINOR) throw bad(path, 'device number');
   return { ...owner, node };
 }
 
@@ -92,10 +92,10 @@ function wholeNumbers({ type, major, minor }: Node): Node {
 function number(word: string | undefined, name: string, path: string): number {
   if (word === undefined || !/^-?\d{1,10}$/.test(word)) throw bad(path, name);
   const value = Number(word);
-  if (value >= UINT32 || value < -UINT32 / 2) throw bad(path, `${name} ${word}`);
+  if (value >= UINT32 || value < -UINT32 / 2) throw bad(path, name);
   return value < 0 ? value + UINT32 : value;
 }
 
-function bad(path: string, reason: string): HumfsError {
-  return new HumfsError('metadata-field', path, { reason });
+function bad(path: string, field: string): HumfsError {
+  return new HumfsError('metadata-field', path, { field });
 }

@@ -30,7 +30,7 @@ export function* record(recording: Recording): Generator<void> {
     staged.set(folder, stage(recording, missing));
     yield;
   }
-  root.syncFileSystem();
+  if (staged.size > 0) root.syncFileSystem();
   const files = treeIn(root, FILES, FILES, owner);
   const directories = treeIn(root, DIRECTORIES, DIRECTORIES, owner);
   try {

@@ -1,18 +1,18 @@
 import { Directory, type Status } from '../os/index.ts';
-import { about, HumfsError } from './error.ts';
+import { HumfsError } from './error.ts';
 import {
   closeLevel,
   DATA,
   DIRECTORIES,
   enterLevel,
   FILES,
+  findSuperblock,
   joined,
   type Level,
   OLD,
   openTop,
   readSuperblock,
   recordedFor,
-  SUPERBLOCK,
 } from './layout.ts';
 import type { Node } from './metadata.ts';
 import { makeNodes, type NodeEntry, type NodeWork, noteNode } from './nodes.ts';
@@ -100,15 +100,15 @@ async function run(restorer: Restorer, top: Level, { signal, progress }: Restore
 }
 
 function hasMetadata(root: Directory): boolean {
-  const names = readSuperblock(root)?.version === 1 ? [FILES, DIRECTORIES, OLD] : [FILES, DIRECTORIES];
+  const names = findSuperblock(root)?.version === 1 ? [FILES, DIRECTORIES, OLD] : [FILES, DIRECTORIES];
   return names.some((name) => root.look(name)?.type === 'directory');
 }
 
 /** A conversion that was killed has no superblock yet, and can be undone all the same. */
 function checkSuperblock(root: Directory): void {
-  const superblock = readSuperblock(root);
+  const superblock = findSuperblock(root);
   if (hasMetadata(root)) return;
-  if (!superblock) about(SUPERBLOCK, 'open', () => root.status(SUPERBLOCK));
+  if (!superblock) readSuperblock(root); // says why there is none
   throw new HumfsError('no-metadata', DATA);
 }
 

@@ -115,7 +115,7 @@ export class Scanner {
     const node = nodeOf(status);
     if (node) this.#nodes++;
     const recorded = recordedFor(level, name, status);
-    if (recorded?.version === 2) this.#known(level, name, status, recorded.metadata, node);
+    if (recorded?.version === 2) this.#known(level, name, status, recorded, node);
     else this.#unknown(level, name, status, recorded, node);
   }
 
@@ -138,8 +138,11 @@ export class Scanner {
     throw new HumfsError('not-permitted', joined(DATA, whole).replace(/\/$/, ''), { uid, gid, ownerUid, ownerGid });
   }
 
-  #known(level: Level, name: string, status: Status, metadata: Metadata, node: Node | undefined): void {
-    if (node && !isSame(node, metadata.node)) this.#of(level.path).amended.set(name, { ...metadata, node });
+  #known(level: Level, name: string, status: Status, { metadata, isExact }: Recorded, found: Node | undefined): void {
+    const node = found ?? metadata.node;
+    if (node && !(isExact && isSame(node, metadata.node))) {
+      this.#of(level.path).amended.set(name, { ...metadata, node });
+    }
     if (name === '.' || status.links === 1) return;
     const group = this.#groups.get(status.identity);
     if (group) group.source ??= { folder: level.path, name };

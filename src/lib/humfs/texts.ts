@@ -17,8 +17,10 @@ export function errorMessage(code: HumfsErrorCode, path: string, d: ErrorDetails
       return `Unsupported version - ${d.version}`;
     case 'superblock-format':
       return `Metadata format '${d.format}' isn't supported by version ${d.version}`;
+    case 'superblock-line':
+      return `Bogus superblock - the line '${shown(String(d.line))}'`;
     case 'metadata-field':
-      return `Bogus metadata in '${name}' - ${d.reason}`;
+      return `Bogus ${d.field} in '${name}'`;
     case 'no-metadata':
       return 'There is no metadata, so nothing can be undone';
     case 'changed':

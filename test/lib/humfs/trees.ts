@@ -9,7 +9,7 @@ const FIRST: Timestamp = { seconds: 981_173_106, nanoseconds: 789_012_345 };
 export function makeTree(root: string): void {
   const data = join(root, 'data');
   for (const directory of ['', 'etc', 'etc/sub', 'etc/metadata', 'etc/metadata/inner', 'dev', 'dev/pts', 'tmp']) {
-    mkdirSync(join(data, directory));
+    mkdirSync(join(data, directory), { recursive: true });
   }
   writeFileSync(join(data, 'etc/hello'), 'hello\n');
   writeFileSync(join(data, 'etc/shadow'), 'secret\n');
@@ -27,14 +27,16 @@ export function makeTree(root: string): void {
     directory.close();
   };
   make('dev', (dev) => {
-    dev.makeNode('null', 'char', { mode: 0o666, major: 1, minor: 3 });
-    dev.makeNode('big', 'block', { mode: 0o660, major: 259, minor: 300 });
+    dev.makeNode('null', 'char', { major: 1, minor: 3 });
+    dev.makeNode('big', 'block', { major: 259, minor: 300 });
     dev.makeNode('fifo', 'fifo', { mode: 0o600 });
-    dev.makeNode('log', 'socket', { mode: 0o666 });
+    dev.makeNode('log', 'socket');
+    for (const name of ['null', 'log']) dev.chmod(name, 0o666); // whatever the umask
     const pts = dev.enter('pts');
     dev.link('null', pts, 'zero link');
     pts.close();
     dev.chown('big', 0, 6);
+    dev.chmod('big', 0o660);
   });
   make('etc', (etc) => {
     const inner = etc.enter('metadata');
