@@ -137,3 +137,86 @@ test('a hub learns, but sends everything to everybody', () => {
   ]);
   expect(log).toEqual(['learned 2/256 on 5, was undefined', 'learned 2/512 on 6, was undefined']);
 });
+
+describe('what is counted', () => {
+  const of = (port: number) => counters.read(port).counters;
+
+  test('frames and bytes of both ways, at the ports where they came and went', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    pass(forwarder, 5, 255, 1);
+    pass(forwarder, 6, 1, 2);
+    expect(of(5)).toEqual({ rxFrames: 1, rxBytes: 60, rxDropped: 0, txFrames: 1, txBytes: 60, txLost: 0 });
+    expect(of(6)).toEqual({ rxFrames: 1, rxBytes: 60, rxDropped: 0, txFrames: 1, txBytes: 60, txLost: 0 });
+    expect(of(7)).toEqual({ rxFrames: 0, rxBytes: 0, rxDropped: 0, txFrames: 1, txBytes: 60, txLost: 0 });
+  });
+
+  test('what is too short or too long for a frame is received and dropped', () => {
+    const forwarder = make('switch', [5, 6]);
+    pass(forwarder, 5, 255, 1);
+    for (const length of [1, 13, 14, 65_535, 65_536]) forwarder.forward(5, frame, length);
+    expect(of(5)).toMatchObject({ rxFrames: 6, rxDropped: 3 });
+    expect(of(6)).toMatchObject({ txFrames: 3, txBytes: 60 + 14 + 65_535 });
+  });
+});
+
+describe('a port that is down', () => {
+  test('neither sends nor receives, until it is up again', () => {
+    const forwarder = make('switch', [5, 6, 7]);
+    pass(forwarder, 6, 255, 2);
+    forwarder.set({ set: 'state', port: 6, state: 'down' });
+    expect(pass(forwarder, 6, 255, 2)).toEqual([]);
+    expect(pass(forwarder, 5, 2, 1)).toEqual([[7, 60]]); // its address is not known any more
+    expect(counters.read(6).counters).toMatchObject({ rxFrames: 2, rxDropped: 1, txFrames: 0 });
+    forwarder.set({ set: 'state', port: 6, state: 'up' });
+    expect(pass(forwarder, 5, 255, 1)).toEqual([
+      [7, 60],
+      [6, 60],
+    ]);
+    expect(pass(forwarder, 6, 1, 2)).toEqual([[5, 60]]);
+  });
+
+  test('leaves its state to nobody who gets its number', () => {
+    const forwarder = make('switch', [5, 6]);
+    forwarder.set({ set: 'state', port: 6, state: 'down' });
+    forwarder.set({ set: 'vlan', port: 6, vlan: { mode: 'access', vlan: 10 } });
+    forwarder.removePort(6);
+    forwarder.addPort(6, link);
+    expect(pass(forwarder, 5, 255, 1)).toEqual([[6, 60]]);
+  });
+});
+
+test('a switch becomes a hub and a switch again, and knows what it learned meanwhile', () => {
+  const forwarder = make('switch', [5, 6, 7]);
+  pass(forwarder, 5, 255, 1);
+  forwarder.set({ set: 'kind', kind: 'hub' });
+  expect(pass(forwarder, 6, 1, 2)).toHaveLength(2);
+  forwarder.set({ set: 'kind', kind: 'switch' });
+  expect(pass(forwarder, 5, 2, 1)).toEqual([[6, 60]]);
+});
+
+test('the ageing time can be changed', () => {
+  const forwarder = make('switch', [5, 6, 7]);
+  pass(forwarder, 5, 255, 1);
+  forwarder.set({ set: 'ageing', seconds: 10 });
+  seconds = 11;
+  expect(pass(forwarder, 6, 1, 2)).toHaveLength(2);
+  pass(forwarder, 5, 255, 1);
+  forwarder.set({ set: 'ageing', seconds: 0 });
+  seconds = 100_000;
+  expect(pass(forwarder, 6, 1, 2)).toEqual([[5, 60]]);
+});
+
+test('an observer sees what comes and what goes, and after that sees nothing', () => {
+  const forwarder = make('switch', [5, 6, 7]);
+  const seen: string[] = [];
+  forwarder.observe({
+    received: (port, at, length) => void seen.push(`${port} in ${at - frame} ${length}`),
+    sent: (port, at, length) => void seen.push(`${port} out ${at - frame} ${length}`),
+  });
+  pass(forwarder, 5, 255, 1);
+  pass(forwarder, 6, 1, 2);
+  expect(seen).toEqual(['5 in 0 60', '7 out 0 60', '6 out 0 60', '6 in 0 60', '5 out 0 60']);
+  forwarder.observe(undefined);
+  expect(pass(forwarder, 6, 1, 2)).toEqual([[5, 60]]);
+  expect(seen).toHaveLength(5);
+});

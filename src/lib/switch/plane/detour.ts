@@ -60,7 +60,7 @@ export class Detour {
     this.#offset = offset;
     this.#length = length;
     this.#isHeld = false;
-    this.#isMirrored = false;
+    this.#isMirrored = port === this.#mirror.to; // what it sends itself is not sent back to it
     if (this.#mirror.watches(port)) this.#copy();
     const vlan = this.#vlans.admit(port, offset, length);
     if (vlan === NOT_ADMITTED || !this.#normalise(vlan) || !this.#learn(port)) this.#counters.dropped(port);
