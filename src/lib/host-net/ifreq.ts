@@ -20,7 +20,7 @@ const NUMBERS = {
 export type SocketRequest = keyof typeof NUMBERS;
 
 /** sizeof(struct ifreq): the name, then a union that the request tells the meaning of. */
-const IFREQ_SIZE = 40;
+export const IFREQ_SIZE = 40;
 /** IFNAMSIZ, with the NUL. */
 export const NAME_SIZE = 16;
 /** Where the union of struct ifreq is. */

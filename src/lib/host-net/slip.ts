@@ -1,6 +1,6 @@
 import { ioctl } from '../os/index.ts';
 import { asking } from './error.ts';
-import { NAME_SIZE } from './ifreq.ts';
+import { IFREQ_SIZE } from './ifreq.ts';
 
 const TIOCSETD = 0x5423;
 const SIOCGIFNAME = 0x8910;
@@ -22,7 +22,7 @@ export function makeSlip(fd: number): string {
 
 /** The interface that a line was made. HostNetError SIOCGIFNAME: ENOTTY, EINVAL for a line that is none. */
 export function slipName(fd: number): string {
-  const name = Buffer.alloc(NAME_SIZE + 1);
+  const name = Buffer.alloc(IFREQ_SIZE); // a socket, which a caller may give, takes it for a struct ifreq: of interface 0
   asking('SIOCGIFNAME', () => ioctl(fd, SIOCGIFNAME, name));
   return name.toString('latin1', 0, name.indexOf(0));
 }
