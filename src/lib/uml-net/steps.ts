@@ -95,5 +95,6 @@ function noHardwareAddress(device: string): Complaint {
 }
 
 function notPublished(address: string): Complaint {
-  return ({ code, errno }) => (code === 'ENXIO' ? `No ARP entry for ${address}` : `SIOCDARP(pub): ${strerror(errno)}`);
+  return ({ code, errno }) =>
+    code === 'ENXIO' || code === 'ENOENT' ? `No ARP entry for ${address}` : `SIOCDARP(pub): ${strerror(errno)}`;
 }
