@@ -1,6 +1,6 @@
 import { type Directory, hasCode, type Timestamp } from '../os/index.ts';
 import { about } from './error.ts';
-import { closeLevel, DIRECTORIES, descend, directoryIn, FILES, type Level, OLD, openTop } from './layout.ts';
+import { closeLevel, descend, directoryIn, openTop } from './layout.ts';
 import type { Owner } from './metadata.ts';
 
 /** A directory beside `data` that is there while humfsify works, and after it was killed. */
@@ -32,12 +32,11 @@ export class Staging {
   }
 
   /** Finishes what an earlier run left, and makes an empty staging directory. */
-  static open(root: Directory, { data, old }: Level): Staging {
+  static open(root: Directory, data: Directory): Staging {
     const left = directoryIn(root, STAGING);
     if (left) {
       try {
         restoreHeldTimes(left, data);
-        if (left.look(DIRECTORIES)) new Staging(root, left).takeAway(old ? [FILES, OLD] : [FILES]);
       } finally {
         left.close();
       }
@@ -87,7 +86,7 @@ export class Staging {
     this.#root.syncName('.');
   }
 
-  /** Moves trees out of the way, to be removed with the staging directory; the first one's going is what counts. */
+  /** Moves trees out of the way, to be removed with the staging directory. */
   takeAway(names: readonly string[]): void {
     for (const name of names) {
       if (this.#root.look(name)) about(name, 'rename', () => this.#root.rename(name, this.#directory, name));
@@ -110,6 +109,7 @@ export class Staging {
       work(held.temporary);
     } finally {
       finish(data, held);
+      data.syncName('.');
       this.#directory.remove(TIMES);
     }
   }
@@ -125,7 +125,7 @@ export class Staging {
 export function openStaging(root: Directory): Staging {
   const top = openTop(root);
   try {
-    return Staging.open(root, top);
+    return Staging.open(root, top.data);
   } finally {
     closeLevel(top);
   }

@@ -199,7 +199,7 @@ test('a tree of version 1 is converted, killed and run again', async () => {
   const whole = await prepare();
   await convert(whole);
   const wanted = [listing(whole, 'data'), metadataListing(whole)];
-  await atCalls({ every: 2 }, prepare, convert, async (directory, when) => {
+  await atCalls({ every: 4 }, prepare, convert, async (directory, when) => {
     await convert(directory);
     expect([listing(directory, 'data'), metadataListing(directory)], when).toEqual(wanted);
     expect(readdirSync(directory).sort(), when).toEqual(['data', 'dir_metadata', 'file_metadata', 'superblock']);
