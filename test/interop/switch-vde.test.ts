@@ -20,26 +20,27 @@ async function startSwitch(...args: string[]): Promise<{ child: Child; control: 
 /** vde_plug takes and gives frames with their length before them, two bytes. */
 const withLength = (bytes: Buffer) => Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);
 
-/** vde_plug, its input given and its output read as hexadecimal lines, each a frame. */
+/** vde_plug, whose input is given and whose output is read as lines of hexadecimal digits, each a frame. */
 function startPlug(at: string): Child {
-  const script = `
-import os, subprocess, sys, threading
-p = subprocess.Popen(['vde_plug', ${JSON.stringify(at)}], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-def out():
-    while True:
-        head = p.stdout.read(2)
-        if len(head) < 2: break
-        n = int.from_bytes(head, 'big'); b = b''
-        while len(b) < n: b += p.stdout.read(n - len(b))
-        print(b.hex(), flush=True)
-    print('plug ended', flush=True)
-threading.Thread(target=out).start()
-for line in sys.stdin:
-    if line.strip() == 'kill': p.kill(); break
-    p.stdin.write(bytes.fromhex(line.strip()))
-p.stdin.close()`;
-  return spawnProgram('python3', ['-u', '-c', script]);
+  return spawnProgram(process.execPath, ['-e', PLUG, at]);
 }
+
+const PLUG = `
+const plug = require('node:child_process').spawn('vde_plug', [process.argv[1]], { stdio: ['pipe', 'pipe', 'inherit'] });
+let bytes = Buffer.alloc(0);
+plug.stdout.on('data', (more) => {
+  bytes = Buffer.concat([bytes, more]);
+  while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE()) {
+    const end = 2 + bytes.readUInt16BE();
+    process.stdout.write(bytes.subarray(2, end).toString('hex') + '\\n');
+    bytes = bytes.subarray(end);
+  }
+});
+plug.on('exit', () => process.exit());
+require('node:readline').createInterface(process.stdin).on('line', (line) => {
+  if (line === 'kill') plug.kill('SIGKILL');
+  else plug.stdin.write(Buffer.from(line, 'hex'));
+});`;
 
 const said = (bytes: Buffer) => new RegExp(`^${bytes.toString('hex')}\n`, 'm');
 const plugged = (child: Child) => child.waitFor(/New connection\n/);

@@ -3,20 +3,20 @@ import { type NetworkNamespace, networkNamespace } from './namespace.ts';
 import { type Child, runProgram, spawnProgram, temporaryDirectory, toolCommand } from './run.ts';
 
 export class Host {
-  readonly #namespace: NetworkNamespace;
+  readonly namespace: NetworkNamespace;
   /** Its addresses on the network that joins the hosts. */
   readonly ipv4: string;
   readonly ipv6: string;
 
   constructor(namespace: NetworkNamespace, number: number) {
-    this.#namespace = namespace;
+    this.namespace = namespace;
     this.ipv4 = `10.98.0.${number}`;
     this.ipv6 = `fd98::${number}`;
   }
 
   /** Runs a command to its end. Its output; an Error if it failed. */
   async run(...command: string[]): Promise<string> {
-    const [file, ...words] = this.#namespace.inside(...command);
+    const [file, ...words] = this.namespace.inside(...command);
     const { status, stdout, stderr } = await runProgram(file, words);
     if (status !== 0) throw new Error(`${command.join(' ')}: ${stdout}${stderr}`);
     return stdout;
@@ -28,7 +28,7 @@ export class Host {
   }
 
   spawn(...command: string[]): Child {
-    const [file, ...words] = this.#namespace.inside(...command);
+    const [file, ...words] = this.namespace.inside(...command);
     return spawnProgram(file, words);
   }
 
@@ -49,7 +49,7 @@ export class Host {
 
   /** The answers to a number of pings, e.g. `3 received`. Options as ping has them. */
   async ping(address: string, ...options: string[]): Promise<string> {
-    const [file, ...words] = this.#namespace.inside('ping', '-c', '3', '-i', '0.2', '-W', '10', ...options, address);
+    const [file, ...words] = this.namespace.inside('ping', '-c', '3', '-i', '0.2', '-W', '10', ...options, address);
     const { stdout } = await runProgram(file, words);
     return /\d+ received/.exec(stdout)?.[0] ?? stdout;
   }

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { GuestShell } from '../../scripts/support/guest-shell.ts';
 import { findDemoRoot } from '../../src/emulator/guest/index.ts';
-import { type Child, spawnTool, temporaryDirectory } from './run.ts';
+import type { NetworkNamespace } from './namespace.ts';
+import { type Child, spawnProgram, temporaryDirectory, toolCommand } from './run.ts';
 
 export interface OurUmlOptions {
   /** More words for the command line. */
@@ -14,6 +15,8 @@ export interface OurUmlOptions {
   /** Home and working directory, default a fresh one; removed at the end of the test file. */
   home?: string;
   env?: Record<string, string | undefined>;
+  /** Where it runs. */
+  namespace?: NetworkNamespace;
 }
 
 export interface OurUml {
@@ -54,7 +57,9 @@ export function spawnOurUml(options: OurUmlOptions = {}): OurUml {
   ];
   // HOME is where umid directories go; the guest kernel stays where it was built.
   const cache = process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? '/', '.cache');
-  const child = spawnTool('linux', words, {
+  const command = toolCommand('linux', words);
+  const [file, ...rest] = options.namespace?.inside(...command) ?? command;
+  const child = spawnProgram(file, rest, {
     cwd: home,
     env: { XDG_CACHE_HOME: cache, ...options.env, HOME: home },
     timeout: 120_000,

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import type { NetworkNamespace } from './namespace.ts';
 import { packagesMissingForRealUml, rootImage, shim } from './real-uml-parts.ts';
 
 export { packagesMissingForRealUml } from './real-uml-parts.ts';
@@ -25,6 +26,8 @@ export interface RealUmlOptions {
   /** Working directory, default the instance's own home. */
   cwd?: string;
   env?: Readonly<Record<string, string>>;
+  /** Where it runs. */
+  namespace?: NetworkNamespace;
 }
 
 export interface RealUml {
@@ -99,7 +102,8 @@ class Instance implements RealUml {
       ...['con=null', 'ssl=null', 'con0=fd:0,fd:1', 'con15=fd:3,fd:4'],
       ...(options.args ?? []),
     ];
-    this.child = spawn('linux.uml', words, {
+    const [file, ...all] = options.namespace?.inside('linux.uml', ...words) ?? ['linux.uml', ...words];
+    this.child = spawn(file, all, {
       cwd: options.cwd ?? this.home,
       env: { PATH: process.env.PATH, ...options.env, HOME: this.home, LD_PRELOAD: preload },
       stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],

@@ -15,9 +15,12 @@ import {
   unixSocketPair,
 } from '../../../../src/lib/os/index.ts';
 import { SwitchError } from '../../../../src/lib/switch/index.ts';
-import { spawnProgram, temporaryDirectory } from '../../../support/run.ts';
+import { root, spawnProgram, temporaryDirectory } from '../../../support/run.ts';
 import { Embedded } from '../embedded.ts';
 import { broadcast, frame, Guest, mac, nextDatagram } from '../wire.ts';
+
+const tsx = import.meta.resolve('tsx');
+const flood = join(root, 'test/lib/switch/links/flood-process.ts');
 
 const path = (name: string) => join(temporaryDirectory(), name);
 
@@ -137,18 +140,10 @@ test('a client that does not read is stuck; it delays nobody and costs nobody a 
 test('clients that are killed while they send leave the others alone', async () => {
   const { subject, clients, bess } = await withClients(2);
   const [a, b] = clients as [number, number];
-  const flood = `
-import socket
-s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-s.connect(${JSON.stringify(bess)})
-f = bytes.fromhex('02000000000a020000000009') + b'\\x88\\xb5' + bytes(1500)
-s.send(f)
-print('sending', flush=True)
-while True: s.send(f)`;
   send(a, frame(broadcast, mac(10))); // what is flooded is for a
   await nextDatagram(b);
   for (let round = 0; round < 3; round++) {
-    const child = spawnProgram('python3', ['-c', flood]);
+    const child = spawnProgram(process.execPath, ['--import', tsx, flood, bess]);
     await child.waitFor('sending');
     for (let n = 0; n < 50; n++) expect((await nextDatagram(a)).length).toBe(1514);
     await child.kill('SIGKILL');
