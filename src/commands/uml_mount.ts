@@ -2,6 +2,7 @@ import { connect, MconsoleError } from '../lib/mconsole/index.ts';
 import { errorText } from '../lib/os/index.ts';
 import { UmidError } from '../lib/umid/index.ts';
 import { mountUmlfs, UmlfsError } from '../lib/umlfs/index.ts';
+import { endedBySignals } from './mconsole/signals.ts';
 
 const FAILED = 1;
 const USAGE = 'Usage : uml_mount umid mount-point [-o option,...]';
@@ -22,7 +23,10 @@ export async function main(words: readonly string[]): Promise<number> {
   const { umid, mountpoint, options } = args;
   if (mountpoint === undefined) return complain('fuse: missing mountpoint parameter');
   try {
-    const { text } = await mountUmlfs(connect(umid).socketPath, umid, mountpoint, options);
+    const { socketPath } = connect(umid);
+    const { text } = await endedBySignals((signal) =>
+      mountUmlfs({ socketPath, name: umid, mountpoint, options, signal }),
+    );
     process.stdout.write(`OK ${text}\n`);
     return 0;
   } catch (error) {

@@ -110,6 +110,21 @@ test('an instance that refuses leaves no mount', async () => {
   }
 });
 
+test('a signal while the instance is silent leaves no mount', async () => {
+  const { home, point } = place();
+  const instance = umlfsInstance(home, 'debian', 'keeps silent');
+  try {
+    const script = `"$@" debian ${point} & until grep -q ${point} /proc/self/mounts; do sleep 0.05; done
+      kill $!; wait $!; echo $?; grep -c ${point} /proc/self/mounts`;
+    expect(await inNamespace(script, home)).toMatchObject({
+      stdout: '143\n0\n',
+      stderr: 'Terminated\n', // the shell's
+    });
+  } finally {
+    instance.close();
+  }
+});
+
 test('a place that can not be mounted at', async () => {
   const { home } = place();
   const instance = umlfsInstance(home, 'debian', 'serves');

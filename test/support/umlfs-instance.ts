@@ -21,8 +21,8 @@ export interface UmlfsInstance {
   close(): void;
 }
 
-/** Serves a management console at `<home>/.uml/<umid>/mconsole` that takes FUSE descriptors, or refuses them. */
-export function umlfsInstance(home: string, umid: string, does: 'serves' | 'refuses'): UmlfsInstance {
+/** Serves a management console at `<home>/.uml/<umid>/mconsole` that takes FUSE descriptors, refuses them, or keeps silent. */
+export function umlfsInstance(home: string, umid: string, does: 'serves' | 'refuses' | 'keeps silent'): UmlfsInstance {
   const directory = join(home, '.uml', umid);
   mkdirSync(directory, { recursive: true });
   const fd = unixSocket('dgram');
@@ -45,6 +45,7 @@ export function umlfsInstance(home: string, umid: string, does: 'serves' | 'refu
       const served = descriptor !== undefined && does === 'serves';
       if (served) server = new FuseServer(descriptor, tellUnmounted);
       else if (descriptor !== undefined) closeFd(descriptor);
+      if (descriptor !== undefined && does === 'keeps silent') return;
       const data = Buffer.from(served ? 'mounted' : 'There is no descriptor that I take');
       sendTo(fd, encodePart({ err: served ? 0 : 1, more: false, data }), message.from);
     },
