@@ -117,7 +117,7 @@ class Service {
     for (const attachment of attachments) await network.attach(attachment);
     if (pcap !== undefined) {
       const sink = pcap === '-' ? await sinkOfDescriptor(STDOUT, 'standard output') : await openSink(pcap);
-      network.capture({ ports: 'all', to: pcap, sink });
+      await network.capture({ ports: 'all', to: pcap, sink });
     }
     return network;
   }

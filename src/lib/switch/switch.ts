@@ -67,8 +67,8 @@ export interface Switch {
   /** Forgets addresses: which they were. @throws SwitchError PORT, ADDRESS */
   forget(filter: AddressFilter): Promise<AddressInfo[]>;
 
-  /** Begins to write frames as pcapng. @throws SwitchError PORT, CaptureError WRITE */
-  capture(options: CaptureOptions): void;
+  /** Writes frames as pcapng, all from the moment it resolves. @throws SwitchError PORT, CaptureError WRITE */
+  capture(options: CaptureOptions): Promise<void>;
   /** Ends the captures to this place, or all: what became of them, when everything is written. */
   stopCaptures(to?: string): Promise<CaptureInfo[]>;
   /** The captures that run. */
@@ -162,13 +162,13 @@ export function openSwitch(options: SwitchOptions): Switch {
     change: (setting) => ports.change(setting),
     addresses: (filter) => ask({ ask: 'addresses', filter }),
     forget: (filter) => ask({ ask: 'forget', filter }),
-    capture(options) {
+    async capture(options) {
       if (options.ports !== 'all') ports.check(options.ports);
       const onEnd = (reason: string): void => {
         tell({ event: 'capture-ended', to: options.to, reason });
         options.onEnd?.(reason);
       };
-      captures.start({ ...options, onEnd });
+      await captures.start({ ...options, onEnd });
     },
     stopCaptures: (to) => captures.stop(to),
     captures: () => captures.list(),

@@ -31,7 +31,8 @@ export class Capture {
   #piece: Buffer = Buffer.allocUnsafeSlow(PIECE);
   #used = 0;
   frames = 0;
-  dropped = 0;
+  /** Of ports that are gone, and by the sink. */
+  #dropped = 0;
 
   constructor(to: string, sink: Sink, ring: FrameRing, ports: () => PortInfo[]) {
     this.to = to;
@@ -47,13 +48,23 @@ export class Capture {
     const known = this.#interfaceOf(port);
     if (this.#sink.waiting > MOST_WAITING) {
       known.dropped++;
-      this.dropped++;
+      this.#dropped++;
       return;
     }
     const { words } = this.#ring;
     this.#append(new Uint8Array(words.buffer, words.byteOffset + 4 * at, size), known.id);
     known.received++;
     this.frames++;
+  }
+
+  /** Frames that were lost: in the ring, and to a slow reader. */
+  get dropped(): number {
+    const inRing = [...this.#interfaces].map(([port, known]) => this.#lostInRing(port, known));
+    return inRing.reduce((sum, each) => sum + each, this.#dropped);
+  }
+
+  #lostInRing(port: number, { ringDropped }: Interface): number {
+    return (this.#ring.dropped(port) - ringDropped) >>> 0;
   }
 
   /** Writes what was gathered. @throws CaptureError */
@@ -97,8 +108,9 @@ export class Capture {
   }
 
   #statistics(port: number, known: Interface): Uint8Array {
-    const lost = (this.#ring.dropped(port) - known.ringDropped) >>> 0;
-    this.dropped += lost;
+    const lost = this.#lostInRing(port, known);
+    this.#dropped += lost;
+    known.ringDropped += lost;
     this.#time.read();
     return interfaceStatistics(known.id, this.#time, { received: known.received, dropped: known.dropped + lost });
   }

@@ -45,8 +45,8 @@ interface Bells {
 export interface CapturesOptions {
   /** The ports that there are. */
   ports: () => PortInfo[];
-  /** Tells the thread of the frames to capture, or not to any more. */
-  observe: (setup: CaptureSetup | undefined) => void;
+  /** Tells the thread of the frames to capture, or not to any more; resolves when it does. */
+  observe: (setup: CaptureSetup | undefined) => Promise<void>;
 }
 
 /** All captures of a switch: takes the frames out of the ring and hands each to the captures that want it. */
@@ -54,6 +54,8 @@ export class Captures {
   readonly #options: CapturesOptions;
   readonly #running: Running[] = [];
   #ring: Bells | undefined;
+  /** Resolves when the thread of the frames captures; undefined while it does not. */
+  #observed: Promise<void> | undefined;
   /** The rest of the ring is looked at in the event loop's next round. */
   #again: NodeJS.Immediate | undefined;
 
@@ -61,21 +63,22 @@ export class Captures {
     this.#options = options;
   }
 
-  /** Begins a capture; the sink is its own from now on. @throws CaptureError WRITE */
-  start({ ports, to, sink, onEnd }: CaptureOptions): void {
+  /** Begins a capture, and resolves when it has begun; the sink is its own from now on. @throws CaptureError WRITE */
+  async start({ ports, to, sink, onEnd }: CaptureOptions): Promise<void> {
+    await this.#observe();
     const { ring } = this.#open();
     const described = () => this.#options.ports().filter(({ number }) => ports === 'all' || ports === number);
     const running: Running = { capture: new Capture(to, sink, ring, described), ports, onEnd };
+    sink.onFailure = (reason) => this.#end(running, reason);
+    this.#running.push(running);
     try {
       running.capture.flush();
     } catch (error) {
+      this.#remove(running);
       void sink.end();
       throw error;
     }
-    sink.onFailure = (reason) => this.#end(running, reason);
-    this.#running.push(running);
     this.#setWanted(ring);
-    if (this.#running.length === 1) this.#observe();
   }
 
   /**
@@ -91,6 +94,7 @@ export class Captures {
   }
 
   list(): CaptureInfo[] {
+    this.#drain(Number.POSITIVE_INFINITY);
     return this.#running.map(infoOf);
   }
 
@@ -122,10 +126,22 @@ export class Captures {
     return this.#ring;
   }
 
-  #observe(): void {
+  /** Resolves when the thread of the frames looks at what the ring wants. */
+  async #observe(): Promise<void> {
     const { ring, bells } = this.#open();
-    this.#options.observe({ ring: ring.shared, bell: bells[1] });
+    for (;;) {
+      this.#observed ??= this.#options.observe({ ring: ring.shared, bell: bells[1] });
+      const observed = this.#observed;
+      await observed;
+      if (this.#observed === observed) break; // else the last capture has ended meanwhile
+    }
     this.#drain(DRAIN); // puts this side to sleep
+  }
+
+  #observeNoMore(): void {
+    if (this.#running.length > 0) return;
+    this.#observed = undefined;
+    void this.#options.observe(undefined);
   }
 
   #answerBell(): void {
@@ -181,7 +197,7 @@ export class Captures {
     const at = this.#running.indexOf(running);
     if (at >= 0) this.#running.splice(at, 1);
     if (this.#ring) this.#setWanted(this.#ring.ring);
-    if (this.#running.length === 0) this.#options.observe(undefined);
+    this.#observeNoMore();
   }
 
   #setWanted(ring: FrameRing): void {

@@ -125,6 +125,7 @@ export class StreamSink implements Sink {
   }
 
   write(blocks: Uint8Array): void {
+    if (this.#stream.destroyed) this.#fail(READER_LEFT);
     if (!this.#failed) this.#stream.write(blocks);
   }
 

@@ -22,7 +22,7 @@ export interface ManagedSwitch {
   rename(port: number, name: string): void;
   attach(attachment: Attachment): Promise<number>;
   detach(port: number): void;
-  capture(options: CaptureOptions): void;
+  capture(options: CaptureOptions): Promise<void>;
   stopCaptures(to?: string): Promise<CaptureInfo[]>;
   captures(): CaptureInfo[];
 }
@@ -32,7 +32,7 @@ export type Result =
   /** `json` for programs, `lines` for people. */
   | { json: unknown; lines: readonly string[] }
   /** From now on the connection is the command's: it writes until one of both ends. */
-  | { stream: (connection: Duplex) => void }
+  | { stream: (connection: Duplex) => void | Promise<void> }
   /** The connection is to be closed. */
   | 'close';
 

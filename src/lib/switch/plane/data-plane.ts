@@ -81,6 +81,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
         break;
       case 'capture':
         forwarder.observe(command.setup && new CaptureObserver(memory, slots.offset(0), command.setup));
+        host.post({ report: 'capturing' });
         break;
     }
   }

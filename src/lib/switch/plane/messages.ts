@@ -36,7 +36,7 @@ export type PlaneReport =
   | { report: 'removed'; port: number }
   | { report: 'learned'; address: string; port: number; oldPort: number | undefined }
   | { report: 'unknown'; address: string; port: number }
-  /** An address moves between ports all the time: it stays on `port`, its frames from `other` are dropped. */
+  /** An address moves between ports all the time: it stays on `port`, what it sends to all from `other` is dropped. */
   | { report: 'flapping'; address: string; port: number; other: number }
   /** It does so no more. */
   | { report: 'settled'; address: string; port: number }
@@ -48,5 +48,7 @@ export type PlaneReport =
   | { report: 'lost'; port: number; link: PortKind; errno: number; frames: number }
   /** What is behind a port is gone, by itself or with an error; the port is removed. */
   | { report: 'ended'; port: number; errno: number | undefined }
+  /** The answer to `capture`. */
+  | { report: 'capturing' }
   /** The answer to `ask`: addresses as MacTable lists them. */
   | { report: 'answer'; id: number; addresses: Uint32Array };

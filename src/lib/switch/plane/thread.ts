@@ -18,14 +18,14 @@ export interface Plane {
   set(setting: Setting): void;
   /** What the address table knows, or forgets. */
   ask(question: Question): Promise<AddressInfo[]>;
-  /** Captures frames, or none any more. */
-  capture(setup: CaptureSetup | undefined): void;
+  /** Captures frames, or none any more, from the moment it resolves. */
+  capture(setup: CaptureSetup | undefined): Promise<void>;
   /** Ends the thread. */
   stop(): Promise<void>;
 }
 
 /** What the thread says of itself; the rest are answers. */
-export type FrameReport = Exclude<PlaneReport, { report: 'added' | 'removed' | 'answer' }>;
+export type FrameReport = Exclude<PlaneReport, { report: 'added' | 'removed' | 'answer' | 'capturing' }>;
 
 export interface PlaneOptions {
   kind: 'switch' | 'hub';
@@ -46,6 +46,7 @@ export function startPlane({ kind, dataFd, counters, onReport, onFailure }: Plan
   const added: (() => void)[] = [];
   const removed: (() => void)[] = [];
   const asked = new Map<number, (addresses: AddressInfo[]) => void>();
+  const capturing: (() => void)[] = [];
   let questions = 0;
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   void ended.then(() => {
@@ -57,6 +58,7 @@ export function startPlane({ kind, dataFd, counters, onReport, onFailure }: Plan
   worker.on('message', (message: PlaneReport) => {
     if (message.report === 'added') added.shift()?.();
     else if (message.report === 'removed') removed.shift()?.();
+    else if (message.report === 'capturing') capturing.shift()?.();
     else if (message.report === 'answer') {
       asked.get(message.id)?.(listedAddresses(message.addresses));
       asked.delete(message.id);
@@ -97,7 +99,11 @@ export function startPlane({ kind, dataFd, counters, onReport, onFailure }: Plan
         asked.set(id, resolve);
         command({ command: 'ask', id, question });
       }),
-    capture: (setup) => command({ command: 'capture', setup }),
+    capture: (setup) =>
+      new Promise((resolve) => {
+        capturing.push(resolve);
+        command({ command: 'capture', setup });
+      }),
     async stop() {
       command({ command: 'stop' });
       await ended;

@@ -11,9 +11,9 @@ export const CAPTURE_COMMANDS: readonly Command[] = [
     'capture [port PORT]',
     'the frames of the switch, or of one port, as pcapng over this connection until it is closed',
     ({ network }, { PORT }) => ({
-      stream(connection) {
-        const close = (): void => void connection.destroy();
-        network.capture({ ports: PORT ?? 'all', to: 'a console', sink: new StreamSink(connection), onEnd: close });
+      async stream(connection) {
+        const onEnd = (): void => void connection.destroy();
+        await network.capture({ ports: PORT ?? 'all', to: 'a console', sink: new StreamSink(connection), onEnd });
       },
     }),
   ),
@@ -25,7 +25,7 @@ export const CAPTURE_COMMANDS: readonly Command[] = [
         throw new ConsoleError('CAPTURE', `a capture to ${shown(FILE)} runs already`);
       }
       const sink = await openSink(FILE);
-      network.capture({ ports: PORT ?? 'all', to: FILE, sink });
+      await network.capture({ ports: PORT ?? 'all', to: FILE, sink });
       return done;
     },
   ),
