@@ -56,7 +56,7 @@ export async function bundleWorkers(): Promise<Record<string, string>> {
 }
 
 /** The subjects that npm's users can import (package.json's exports), as ES modules beside the program. */
-const LIBRARIES = ['cow', 'mconsole', 'switch', 'tuntap', 'umid'];
+const LIBRARIES = ['cow', 'humfs', 'mconsole', 'switch', 'tuntap', 'umid'];
 
 export async function bundleLibraries(): Promise<void> {
   for (const file of globSync('shared-*.js', { cwd: dist })) rmSync(join(dist, file));
