@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { failedCall, type Inmate, inmate, interpreterOf, JailError, jail } from '../lib/jail/index.ts';
 import { errorText, hasCode } from '../lib/os/index.ts';
 
@@ -25,6 +25,8 @@ export function main(words: readonly string[]): number {
   if (!args) return complain(USAGE);
   const [program, ...rest] = args.command;
   if (program === undefined) return complain(`jail_uml: there is no command to run in '${args.directory}'`);
+  const closed = args.keep.find((fd) => !isOpen(fd));
+  if (closed !== undefined) return complain(`jail_uml: descriptor ${closed} is not open`);
   try {
     const whom = inmate(args.user);
     const environment = { ...ENVIRONMENT, ...namesOf(whom), ...args.environment };
@@ -67,6 +69,15 @@ function variables(names: readonly string[], value?: string): Record<string, str
       return text === undefined ? [] : [[name, text]];
     }),
   );
+}
+
+function isOpen(fd: number): boolean {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function namesOf({ name }: Inmate): Record<string, string> {

@@ -95,6 +95,9 @@ test('messages of the C tool', async () => {
 test('no command, an option that it does not have', async () => {
   expect(await run(jail, 'nobody')).toEqual(failure(`jail_uml: there is no command to run in '${jail}'\n`));
   expect(await run('--keep-fd', 'x', jail, 'nobody', '/bin/sh')).toEqual(failure(USAGE));
+  expect(await run('--keep-fd', '777', jail, 'nobody', '/bin/sh')).toEqual(
+    failure('jail_uml: descriptor 777 is not open\n'),
+  );
   expect(await run('--other', jail, 'nobody', '/bin/sh')).toEqual(failure(USAGE));
 });
 
