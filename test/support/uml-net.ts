@@ -1,8 +1,10 @@
 /** uml_net called as UML's kernel calls it: descriptor 1 is one end of a pair of sockets. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { closeFd, receiveWithDescriptors, unixSocketPair } from '../../src/lib/os/index.ts';
-import { toolCommand } from './run.ts';
+import { root, runProgram, temporaryDirectory, toolCommand } from './run.ts';
 
 export interface HelperCall {
   status: number | null;
@@ -55,4 +57,34 @@ function receiveAll(fd: number): HelperCall['messages'] {
     if (!message) return messages;
     messages.push({ text: buffer.toString('latin1', 0, message.length), descriptors: message.descriptors });
   }
+}
+
+/** The user that has no rights of its own in these tests, and the group that may run the copy. */
+export const NOBODY = 65534;
+export const GROUP = 5678;
+
+/**
+ * A copy of the built binary as the README has it: with CAP_NET_ADMIN, for the members of a group. Its directory, which
+ * has nothing else in it, removed at the end of the test file.
+ */
+export async function capableCopy(): Promise<string> {
+  const binary = join(root, 'dist/bin/uml');
+  if (!existsSync(binary)) throw new Error('this is about the built binary: npm run build');
+  const directory = temporaryDirectory();
+  chmodSync(directory, 0o755);
+  const copy = join(directory, 'uml_net');
+  for (const command of [
+    ['install', '-o', 'root', '-g', String(GROUP), '-m', '0750', binary, copy],
+    ['setcap', 'cap_net_admin=ep', copy],
+  ]) {
+    const [file = '', ...words] = command;
+    const { status, stderr } = await runProgram(file, words);
+    if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
+  }
+  return directory;
+}
+
+/** The words that run a program as a member of that group, without any capability. */
+export function asMember(...command: string[]): [string, ...string[]] {
+  return ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, `--groups=${GROUP}`, ...command];
 }
