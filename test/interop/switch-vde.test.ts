@@ -1,11 +1,12 @@
 /** Clients of vde_switch on our switch: Debian's vde_plug, and what libvdeplug does on the wire. */
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { closeFd, connect, pathAddress, readFd, send, unixSocket } from '../../src/lib/os/index.ts';
 import { connectDaemon } from '../../src/lib/switch/index.ts';
 import { Embedded } from '../lib/switch/embedded.ts';
 import { broadcast, frame, Guest, mac, newAddress, requestV3 } from '../lib/switch/wire.ts';
+import { hostsOnBridge } from '../support/hosts.ts';
 import { type Child, runTool, spawnProgram, spawnTool, temporaryDirectory } from '../support/run.ts';
 
 async function startSwitch(...args: string[]): Promise<{ child: Child; control: string; directory: string }> {
@@ -84,12 +85,17 @@ test('two hundred frames in one go reach vde_plug whole', async () => {
 test('the description of a client becomes the name of its port', async () => {
   const directory = join(temporaryDirectory(), 'vde');
   const subject = new Embedded({ vde: directory });
+  const guest = await Guest.join(subject.control);
   const plug = startPlug(directory);
-  const [port] = (await subject.connected(1)) as [number];
+  const [, port] = (await subject.connected(2)) as [number, number];
+  const hello = frame(broadcast, mac(1));
+  plug.write(`${withLength(hello).toString('hex')}\n`);
+  expect(await guest.next()).toEqual(hello);
   expect(subject.port(port)).toMatchObject({ kind: 'vde', name: expect.stringMatching(/^vdeplug: user=\w+ pid=\d+$/) });
   plug.write('kill\n');
   await subject.waitFor((events) => events.find((each) => each.event === 'disconnected'));
-  expect(subject.network.ports()).toEqual([]);
+  expect(subject.network.ports().map(({ number }) => number)).toEqual([5]);
+  guest.leave();
 });
 
 test('a client whose socket is not there, or who asks for a port by number, is refused', async () => {
@@ -142,11 +148,34 @@ test("our own client and C programs of the daemon protocol can use the directory
   guest.leave();
 });
 
+test("vde_plug2tap joins another network namespace's tap to the switch's", async () => {
+  const [here, there] = await hostsOnBridge(2);
+  if (!here || !there) throw new Error('no hosts');
+  const directory = join(temporaryDirectory(), 'vde');
+  await here.addTap('here', '10.61.0.1/24');
+  await here.addTap('also', '10.62.0.1/24');
+  await there.addTap('there', '10.61.0.2/24');
+  const { child } = await here.startSwitch('-tap', 'here', '-tap', 'also', '--vde', directory);
+  const plug = there.spawn('vde_plug2tap', '-s', directory, 'there');
+  await child.waitFor(/(New connection\n.*){3}/s);
+  expect(readdirSync(directory)).toContain(`007.${child.pid}`);
+  expect(await here.ping('10.61.0.2')).toBe('3 received');
+  expect(await there.ping('10.61.0.1', '-s', '1472')).toBe('3 received');
+  await plug.kill('SIGKILL');
+  await child.waitFor('Disconnect\n');
+  expect(readdirSync(directory)).not.toContain(`007.${child.pid}`);
+  expect(child.stderr).toBe('');
+});
+
 test('the directory is made for its owner alone, and goes with the switch', async () => {
   const { child, directory } = await startSwitch();
   expect(statSync(directory).mode & 0o777).toBe(0o700);
+  const plug = startPlug(directory);
+  await plugged(child);
+  expect(readdirSync(directory).filter((name) => /^005\./.test(name))).toHaveLength(1);
   await child.kill('SIGTERM');
   expect(existsSync(directory)).toBe(false);
+  await plug.kill();
 });
 
 test("a directory that was there stays, with what is somebody else's", async () => {

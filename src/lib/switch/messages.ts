@@ -4,6 +4,7 @@ import { attachmentName } from './endpoint.ts';
 import type { DescriptorTrouble, ListenKind, SocketTrouble, SwitchErrorDetail } from './error.ts';
 import type { SwitchEvent } from './events.ts';
 import type { FrameReport } from './plane/thread.ts';
+import type { PortKind } from './ports.ts';
 
 /** A line for the user, without its newline. */
 export interface Line {
@@ -136,13 +137,19 @@ function frameLine(report: FrameReport): Line {
     case 'stranger':
       return out("Unknown connection for packet, shouldn't happen.");
     case 'lost': {
-      const call = report.link === 'tap' ? 'send_tap:' : `send_sock sending to fd ${DATA_FD}`;
+      const call = sendingCall(report);
       const count = report.frames === 1 ? '' : ` (${report.frames} frames to port ${report.port})`;
       return err(`${call} ${strerror(report.errno)}${count}`);
     }
     case 'ended':
       return report.errno === undefined ? out('Disconnect') : err(`Reading tap data: ${strerror(report.errno)}`);
   }
+}
+
+/** The C switch has words for its two kinds of ports. */
+function sendingCall({ link, port }: { link: PortKind; port: number }): string {
+  if (link === 'tap') return 'send_tap:';
+  return link === 'client' ? `send_sock sending to fd ${DATA_FD}` : `Sending to port ${port}:`;
 }
 
 /** Why the switch did not start or had to end. `sockets` counts those with a path. */

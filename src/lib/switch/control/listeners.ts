@@ -5,6 +5,7 @@ import { closeFd, errnoOf, hasCode, listen, type UnixAddress } from '../../os/in
 import { type ListenKind, type SocketTrouble, SwitchError } from '../error.ts';
 import type { SwitchEvent } from '../events.ts';
 import { serveBess } from './bess.ts';
+import { VdeDoors } from './doors.ts';
 import type { Ports } from './ports.ts';
 import { serveControl } from './serve.ts';
 import { type BoundSocket, bindPath, type SocketAccess, unlinkBound } from './sockets.ts';
@@ -55,10 +56,16 @@ export function listenVde(path: string, access?: SocketAccess): Listener {
   const made = makeDirectory(path, access);
   try {
     const socket = listenAt('vde', 'stream', join(path, 'ctl'), access);
+    const vdeDoors = new VdeDoors(path, access);
+    const end = ending(socket, made);
     return {
-      ...ending(socket, made),
+      ...end,
       kind: 'vde',
-      serve: (context) => serveControl({ ...context, fd: socket.fd }),
+      serve: (context) => serveControl({ ...context, vdeDoors, fd: socket.fd }),
+      remove() {
+        vdeDoors.removeNames();
+        return end.remove();
+      },
     };
   } catch (error) {
     if (made !== undefined) removeDirectory(made);

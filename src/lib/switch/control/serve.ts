@@ -2,7 +2,7 @@ import { closeFd, errnoOf, readFd, send, type UnixAddress, type Watcher, watch }
 import type { SwitchEvent } from '../events.ts';
 import { parseRequest, REQUEST_SIZE, type Request } from '../protocol.ts';
 import { acceptConnections } from './acceptor.ts';
-import { type Door, openVdeDoor } from './doors.ts';
+import { type Door, openVdeDoor, type VdeDoors } from './doors.ts';
 import type { Ports } from './ports.ts';
 
 /** More than any request. */
@@ -13,6 +13,8 @@ export interface ControlOptions {
   fd: number;
   /** What clients of versions 1 and 3 are answered: the address of the data socket, 110 bytes. */
   dataAddress: UnixAddress;
+  /** Where clients of vde_switch find their data sockets; without it these have abstract names. */
+  vdeDoors?: VdeDoors;
   ports: Ports;
   onEvent: (event: SwitchEvent) => void;
 }
@@ -103,12 +105,12 @@ class Connection {
   }
 
   #openDoor({ address, description }: Extract<Request, { kind: 'port' }>): Door | undefined {
+    const { dataAddress, vdeDoors } = this.#options;
     if (description === undefined) {
-      const { dataAddress } = this.#options;
       return { kind: 'client', link: { kind: 'client', address }, address: dataAddress, close: () => {} };
     }
     try {
-      return openVdeDoor(address);
+      return vdeDoors?.open(this.#port, address) ?? openVdeDoor(address);
     } catch (error) {
       this.#fail('connect', error);
       return undefined;
