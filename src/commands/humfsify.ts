@@ -27,7 +27,7 @@ export async function main(args: readonly string[], name: string): Promise<numbe
   const onSignal = (signal: NodeJS.Signals) => stop.abort(signal);
   for (const signal of SIGNALS) process.once(signal, onSignal);
   const bar = progressBar();
-  const watch = { signal: stop.signal, progress: bar.update };
+  const watch = { signal: stop.signal, ...(process.stderr.isTTY && { progress: bar.update }) };
   try {
     if (words[0] === '-r') return report(await (isDry ? planRestoration(watch) : restoreTree(watch)), isDry);
     const options = { ...parse(words, name), ...watch };

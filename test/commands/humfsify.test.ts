@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chownSync,
   existsSync,
@@ -11,6 +12,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  watch,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +21,7 @@ import { Directory } from '../../src/lib/os/index.ts';
 import { listing, makeTree, metadataListing } from '../lib/humfs/trees.ts';
 import { makeOld } from '../lib/humfs/version1.ts';
 import { asNobody } from '../support/nobody.ts';
-import { runProgram, runTool, temporaryDirectory, toolCommand } from '../support/run.ts';
+import { runProgram, runTool, spawnTool, temporaryDirectory, toolCommand } from '../support/run.ts';
 
 let cwd: string;
 beforeEach(() => {
@@ -319,6 +321,24 @@ describe('as an ordinary user', () => {
     ]);
     expect(existsSync(at('file_metadata'))).toBe(true);
   });
+});
+
+test('a signal ends it between two files, with nothing left over, and a second run goes on', async () => {
+  mkdirSync(at('data'));
+  const data = Directory.open(at('data'));
+  for (let i = 0; i < 3000; i++) data.create(`file ${i}`, new Uint8Array(), 0o640);
+  data.close();
+  const watcher = watch(cwd);
+  const began = once(watcher, 'change');
+  const tool = spawnTool('humfsify', ['1000', '1000', '1G'], { cwd });
+  await began;
+  watcher.close();
+  const stderr = 'Interrupted; run it again to go on\n';
+  expect(await tool.kill('SIGTERM')).toEqual({ status: null, signal: 'SIGTERM', stdout: '', stderr });
+  expect(readdirSync(cwd)).not.toContain('.humfsify');
+  expect(readdirSync(cwd)).not.toContain('superblock');
+  expect(await humfsify('1000', '1000', '1G')).toEqual(silent);
+  expect(metadataListing(cwd).filter((line) => line.endsWith(' file 644 1000:1000 416 0 0'))).toHaveLength(3000);
 });
 
 test('two at once: the second is refused', async () => {

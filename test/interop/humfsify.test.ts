@@ -110,11 +110,13 @@ const KILLS = 4;
 /** Runs our tool and kills it some time after it has begun to change things, again and again. */
 async function killSometimes(cwd: string, args: readonly string[]): Promise<void> {
   for (let i = 0; i < KILLS; i++) {
-    const began = once(watch(cwd), 'change');
+    const watcher = watch(cwd);
+    const began = once(watcher, 'change');
     const tool = spawnTool('humfsify', args, { cwd });
     await Promise.race([began, tool.exit()]);
     await setTimeout(randomInt(100));
     await tool.kill('SIGKILL');
+    watcher.close();
   }
 }
 

@@ -2,9 +2,8 @@ import { Directory } from '../os/index.ts';
 import { HumfsError } from './error.ts';
 import {
   closeLevel,
-  DATA,
+  dataPath,
   enterLevel,
-  joined,
   type Level,
   OLD,
   openTop,
@@ -122,7 +121,7 @@ function conversion({ used, objects, unrecorded, nodes }: Scan): Conversion {
 function* take(level: Level, work: NodeWork, owner: Owner): Generator<void> {
   const { data, path } = level;
   need(level, '.', recordedFor(level, '.', data.status('.')));
-  give(data, '.', joined(DATA, path).replace(/\/$/, ''), { ...owner, mode: 0o755 });
+  give(data, '.', dataPath(path, '.'), { ...owner, mode: 0o755 });
   yield;
   const nodes: NodeEntry[] = [];
   for (const name of data.list()) {
@@ -141,7 +140,7 @@ function* take(level: Level, work: NodeWork, owner: Owner): Generator<void> {
     if (nodeOf(status)) nodes.push({ name, status, recorded });
     else {
       if (recorded.metadata.node) noteNode(work, level, name, recorded);
-      give(data, name, `${DATA}/${joined(path, name)}`, { ...owner, mode: 0o755 }, status);
+      give(data, name, dataPath(path, name), { ...owner, mode: 0o755 }, status);
     }
     yield;
   }
@@ -151,5 +150,5 @@ function* take(level: Level, work: NodeWork, owner: Owner): Generator<void> {
 /** Nothing is converted that is not on record, as something that was put there meanwhile. */
 function need(level: Level, name: string, recorded: Recorded | undefined): Recorded {
   if (recorded?.version === 2) return recorded;
-  throw new HumfsError('changed', `${DATA}/${name === '.' ? level.path : joined(level.path, name)}`);
+  throw new HumfsError('changed', dataPath(level.path, name));
 }

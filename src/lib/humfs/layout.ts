@@ -22,9 +22,14 @@ export const OWN = 'metadata';
 
 const SUPERBLOCK_BYTES = 4096;
 
-/** A path below the tree's root, from a directory's and a name in it. */
+/** The path of a name in a directory; an empty one on either side adds nothing. */
 export function joined(folder: string, name: string): string {
-  return folder === '' ? name : `${folder}/${name}`;
+  return folder === '' || name === '' ? folder + name : `${folder}/${name}`;
+}
+
+/** The path of a name in a directory of the data, `.` being the directory itself. */
+export function dataPath(folder: string, name: string): string {
+  return joined(DATA, joined(folder, name === '.' ? '' : name));
 }
 
 /** Reads the superblock. HumfsError system, also if there is none, and as from parseSuperblock(). */

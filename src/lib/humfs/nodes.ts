@@ -1,6 +1,6 @@
 import type { Directory, Status } from '../os/index.ts';
 import { about } from './error.ts';
-import { DATA, descend, joined, type Level, type Recorded } from './layout.ts';
+import { dataPath, descend, type Level, type Recorded } from './layout.ts';
 import type { Metadata, Node, Owner } from './metadata.ts';
 import { give } from './ownership.ts';
 import type { Staging } from './staging.ts';
@@ -67,7 +67,7 @@ function replace(
   work.staging.keepingTimes(data, level.path, (temporary) => {
     for (const entry of entries) {
       const { name, status, recorded } = entry;
-      const path = `${DATA}/${joined(level.path, name)}`;
+      const path = dataPath(level.path, name);
       try {
         const twin = work.done.get(recorded.identity);
         about(path, twin ? 'link' : 'mknod', () => {

@@ -1,6 +1,6 @@
 import type { Directory } from '../os/index.ts';
 import { about, HumfsError } from './error.ts';
-import { DATA, DIRECTORIES, descend, FILES, freeOwnName, joined, OWN, ownName } from './layout.ts';
+import { DIRECTORIES, dataPath, descend, FILES, freeOwnName, joined, OWN, ownName } from './layout.ts';
 import { encodeMetadata, type Metadata, type Owner } from './metadata.ts';
 import { give } from './ownership.ts';
 import type { LinkGroup, Missing, Scan } from './scan.ts';
@@ -49,7 +49,7 @@ export function* record(recording: Recording): Generator<void> {
     for (const { name, type } of names) {
       const inner = joined(path, name);
       if (type === 'directory') {
-        const nextData = about(`${DATA}/${inner}`, 'open', () => data.enter(name));
+        const nextData = about(dataPath(path, name), 'open', () => data.enter(name));
         const nextFiles = treeIn(files, name, `${FILES}/${inner}`, owner);
         const nextDirectories = treeIn(directories, name, `${DIRECTORIES}/${inner}`, owner);
         try {
@@ -79,7 +79,7 @@ function stage(recording: Recording, missing: Missing): { own?: string; files: M
 }
 
 function linked(root: Directory, staging: Staging, source: { folder: string; name: string }): string {
-  const from = descend(root, joined(FILES, source.folder).replace(/\/$/, ''));
+  const from = descend(root, joined(FILES, source.folder));
   try {
     return staging.addLink(from, source.name);
   } finally {
@@ -113,7 +113,7 @@ function placeOwn(
     if (staged !== undefined) staging.place(staged, directories, wanted);
     else if (there !== undefined && there !== wanted) directories.rename(there, directories, wanted);
     if (directories.look(wanted)) give(directories, wanted, shown, owner);
-    else throw new HumfsError('changed', joined(DATA, path).replace(/\/$/, ''));
+    else throw new HumfsError('changed', dataPath(path, '.'));
   });
 }
 

@@ -4,6 +4,7 @@ import {
   closeLevel,
   DATA,
   DIRECTORIES,
+  dataPath,
   enterLevel,
   FILES,
   findSuperblock,
@@ -134,7 +135,7 @@ class Restorer {
     for (const name of data.list()) {
       const status = data.look(name);
       if (!status) continue;
-      if (status.mount !== mount) throw new HumfsError('mounted', `${DATA}/${joined(path, name)}`);
+      if (status.mount !== mount) throw new HumfsError('mounted', dataPath(path, name));
       if (status.type === 'directory') {
         const inner = enterLevel(level, name);
         try {
@@ -159,7 +160,7 @@ class Restorer {
     if (!recorded) return;
     const { metadata } = recorded;
     this.#objects++;
-    const path = name === '.' ? joined(DATA, level.path).replace(/\/$/, '') : `${DATA}/${joined(level.path, name)}`;
+    const path = dataPath(level.path, name);
     if (metadata.node && !isNode(status, metadata.node)) {
       if (status.type === 'file' && status.size === 0) empties.push({ name, status, recorded });
       else throw misfit(path, status, metadata.node);

@@ -1,6 +1,6 @@
 import type { Status } from '../os/index.ts';
 import { HumfsError } from './error.ts';
-import { closeLevel, DATA, enterLevel, joined, type Level, type Recorded, recordedFor } from './layout.ts';
+import { closeLevel, dataPath, enterLevel, type Level, type Recorded, recordedFor } from './layout.ts';
 import type { Metadata, Node, Owner } from './metadata.ts';
 
 /** A name in a directory below `data`. */
@@ -91,7 +91,7 @@ export class Scanner {
     for (const name of level.data.list()) {
       const status = level.data.look(name);
       if (!status) continue; // removed since the list was made
-      if (status.mount !== mount) throw new HumfsError('mounted', `${DATA}/${joined(level.path, name)}`);
+      if (status.mount !== mount) throw new HumfsError('mounted', dataPath(level.path, name));
       if (status.type === 'directory') {
         const inner = enterLevel(level, name);
         try {
@@ -134,8 +134,7 @@ export class Scanner {
     if (self === 0) return;
     const isMember = gid === ownerGid || gid === process.getegid?.() || process.getgroups?.().includes(gid);
     if (ownerUid === self && uid === self && isMember) return;
-    const whole = name === '.' ? path : joined(path, name);
-    throw new HumfsError('not-permitted', joined(DATA, whole).replace(/\/$/, ''), { uid, gid, ownerUid, ownerGid });
+    throw new HumfsError('not-permitted', dataPath(path, name), { uid, gid, ownerUid, ownerGid });
   }
 
   #known(level: Level, name: string, status: Status, { metadata, isExact }: Recorded, found: Node | undefined): void {

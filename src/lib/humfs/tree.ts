@@ -154,7 +154,7 @@ export class MetadataTree {
   }
 
   #within<T>(tree: string, folder: string, call: string, work: (directory: Directory) => T): T {
-    const path = joined(tree, folder).replace(/\/$/, '');
+    const path = joined(tree, folder);
     const directory = about(path, call, () => descend(this.#root, path));
     try {
       return about(path, call, () => work(directory));
