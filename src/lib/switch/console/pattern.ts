@@ -49,8 +49,10 @@ export function match(pattern: Pattern, words: readonly string[]): Match {
   if (!pattern.needed.every(take)) return { fits: false, literals: leadingLiterals(pattern, words) };
   const left = [...pattern.optional];
   while (at < words.length) {
-    const index = left.findIndex(([first]) => first && ('value' in first || first.literal === words[at]));
-    const [group] = index < 0 ? [] : left.splice(index, 1);
+    const group =
+      left.find(([first]) => first && 'literal' in first && first.literal === words[at]) ??
+      left.find(([first]) => first && 'value' in first);
+    if (group) left.splice(left.indexOf(group), 1);
     if (!group?.every(take)) return { fits: false, literals: leadingLiterals(pattern, words) };
   }
   return { fits: true, values };
