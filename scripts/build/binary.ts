@@ -38,7 +38,7 @@ export async function buildBinary(bundle: string, assets: Readonly<Record<string
   const seaConfig = {
     ...{ disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: true, assets: carried },
     // Node starts a debugger on SIGUSR1: whoever may send the signal could then do all that the program may (uml_net's
-    // copy has capabilities of its own). C programs end.
+    // copy has capabilities of its own). It is without effect so.
     execArgv: ['--disable-sigusr1'],
   };
   await silently(() =>

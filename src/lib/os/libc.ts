@@ -58,6 +58,7 @@ interface Libc {
   initgroups: Call<[Memory, number]>;
   execve: (file: string, argv: (string | null)[], environment: (string | null)[]) => number;
   signal: (signal: number, handler: number) => unknown;
+  pthread_sigmask: Call<[number, Memory, Memory]>;
   prctl: Call<[number, number, number, number, number]>;
   mount: Call<[Memory, Memory, Memory, number, Memory]>;
   umount2: Call<[Memory, number]>;
@@ -130,6 +131,7 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   initgroups: ['initgroups', 'int', ['void *', 'uint32']],
   execve: ['execve', 'int', ['const char *', 'const char **', 'const char **']],
   signal: ['signal', 'void *', ['int', 'intptr_t']],
+  pthread_sigmask: ['pthread_sigmask', 'int', ['int', 'void *', 'void *']],
   prctl: ['prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']],
   mount: ['mount', 'int', ['void *', 'void *', 'void *', 'ulong', 'void *']],
   umount2: ['umount2', 'int', ['void *', 'int']],

@@ -7,6 +7,9 @@ const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const SIG_DFL = 0;
 const SIG_IGN = 1;
+const SIG_SETMASK = 2;
+/** sizeof(sigset_t). */
+const SIGNAL_SET_SIZE = 128;
 const PR_SET_DUMPABLE = 4;
 
 /** What Node ignores from its start: the next program would go on ignoring it. */
@@ -29,8 +32,11 @@ export function replaceProcess(
     value === undefined ? [] : `${name}=${value}`,
   );
   for (const signal of IGNORED_BY_NODE) libc.signal(signal, SIG_DFL);
+  const blocked = Buffer.alloc(SIGNAL_SET_SIZE); // by Node: SIGUSR1, where it is not to open a debugger
+  libc.pthread_sigmask(SIG_SETMASK, Buffer.alloc(SIGNAL_SET_SIZE), blocked);
   libc.execve(file, [...argv, null], [...variables, null]);
   const errno = lastErrno();
+  libc.pthread_sigmask(SIG_SETMASK, blocked, null);
   for (const signal of IGNORED_BY_NODE) libc.signal(signal, SIG_IGN);
   throw new OsError('execve', errno || constants.errno.EINVAL, file);
 }

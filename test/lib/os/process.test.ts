@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { replaceProcess } from '../../../src/lib/os/index.ts';
-import { temporaryDirectory } from '../../support/run.ts';
-import { spawnSource } from '../../support/source.ts';
+import { spawnProgram, temporaryDirectory } from '../../support/run.ts';
+import { sourceCommand, spawnSource } from '../../support/source.ts';
 
 const os = new URL('../../../src/lib/os/index.ts', import.meta.url);
 
@@ -26,15 +26,16 @@ test('another program takes over the pid, the standard streams and the descripto
   });
 });
 
-test('the other program gets the environment that it is given, and the signals that Node ignores', async () => {
-  const script = 'env; sed -n /^SigIgn/p /proc/$$/status';
-  const child = spawnSource(
+test('the other program gets the environment that it is given, and the signals that Node ignores or blocks', async () => {
+  const script = 'env; sed -n /^Sig[BI]/p /proc/$$/status';
+  const [node, ...words] = sourceCommand(
     os,
     `it.replaceProcess('/bin/sh', ['sh', '-c', '${script}'], [0, 1, 2], { PATH: '/bin:/usr/bin', A: 'b=c' });`,
   );
+  const child = spawnProgram(node, ['--disable-sigusr1', ...words]); // as the binary is made; it blocks the signal
   const { stdout } = await child.exit();
   expect(stdout.split('\n').filter((line) => !/^(PWD|SHLVL|_)=/.test(line))).toEqual(
-    expect.arrayContaining(['A=b=c', 'PATH=/bin:/usr/bin', 'SigIgn:\t0000000000000000']),
+    expect.arrayContaining(['A=b=c', 'PATH=/bin:/usr/bin', 'SigBlk:\t0000000000000000', 'SigIgn:\t0000000000000000']),
   );
   expect(stdout).not.toContain('HOME=');
 });
