@@ -37,6 +37,8 @@ function make(kind: 'switch' | 'hub', ports: number[]): Forwarder {
       learned: (low, high, port, old) => void log.push(`learned ${low}/${high} on ${port}, was ${old}`),
       unknown: (low, high, port) => void log.push(`unknown ${low}/${high} from ${port}`),
       flapping: (low, high, port, other) => void log.push(`flapping ${low}/${high} on ${port}, not ${other}`),
+      loop: (port, other) => void log.push(`a loop from ${port} to ${other}`),
+      loopOver: () => void log.push('no loop'),
       settled: (low, high, port) => void log.push(`settled ${low}/${high} on ${port}`),
     },
     counters,

@@ -28,6 +28,8 @@ export class Recorder {
         learned: () => {},
         unknown: () => {},
         flapping: (low, _, port, other) => void this.log.push(`${low >>> 24} flaps between ${port} and ${other}`),
+        loop: (port, other) => void this.log.push(`a loop from ${port} to ${other}`),
+        loopOver: () => void this.log.push('no loop'),
         settled: (low, _, port) => void this.log.push(`${low >>> 24} is on ${port}`),
       },
       counters: this.counters,
