@@ -128,9 +128,13 @@ function frameLine(report: FrameReport): Line {
       return out(`unknown Addr: ${report.address} from port ${report.port}`);
     case 'left-out':
       return out(`${report.lines} more lines about addresses left out`);
+    case 'loop':
+      return err(`A loop: frames from port ${report.port} come back on port ${report.other}; they are dropped there`);
+    case 'loop-over':
+      return err('No frames come back any more: the loop is gone');
     case 'flapping':
       return err(
-        `${report.address} comes from port ${report.port} and port ${report.other} in turns, as in a loop: it stays on port ${report.port}`,
+        `${report.address} comes from port ${report.port} and port ${report.other} in turns: it stays on port ${report.port}`,
       );
     case 'settled':
       return err(`${report.address} comes from port ${report.port} alone again`);

@@ -32,6 +32,12 @@ class Network {
     this.#cables[cable]!.queues[0].push(bytes);
   }
 
+  /** The ports at both ends of a cable are gone. */
+  unplug(cable: number): void {
+    const [{ ends } = expect.fail('no such cable')] = this.#cables.splice(cable, 1);
+    for (const [node, port] of ends) this.switches[node]!.forwarder.removePort(port);
+  }
+
   /** Guests send frames, all at once. How many times they went over cables, which ends at `most`. */
   run(frames: readonly (readonly [End, Buffer])[], most = STORM): number {
     this.got.clear();
@@ -173,7 +179,7 @@ describe.each([
     const [guest, other] = [guests[0]!, guests[2]!];
     for (let round = 0; round < 4; round++) for (const each of guests) network.send(each, hello(each));
     for (const { log } of network.switches) expect(log).toEqual([expect.stringMatching(/^a loop from \d to \d$/)]);
-    for (const each of network.switches) each.forwarder.removePort(6);
+    network.unplug(0);
     network.wait(40);
     for (const { log } of network.switches) expect(log.slice(1)).toEqual(['no loop']);
     network.send(other, hello(guest));

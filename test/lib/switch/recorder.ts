@@ -27,10 +27,11 @@ export class Recorder {
       log: {
         learned: () => {},
         unknown: () => {},
-        flapping: (low, _, port, other) => void this.log.push(`${low >>> 24} flaps between ${port} and ${other}`),
+        flapping: (_, high, port, other) =>
+          void this.log.push(`${(high >>> 8) & 255} flaps between ${port} and ${other}`),
         loop: (port, other) => void this.log.push(`a loop from ${port} to ${other}`),
         loopOver: () => void this.log.push('no loop'),
-        settled: (low, _, port) => void this.log.push(`${low >>> 24} is on ${port}`),
+        settled: (_, high, port) => void this.log.push(`${(high >>> 8) & 255} is on ${port}`),
       },
       counters: this.counters,
       clock: () => this.seconds,

@@ -1,4 +1,6 @@
+import type { Arena } from '../../os/index.ts';
 import { parseAddress } from './address.ts';
+import { EchoWatch, FRESH, type LoopLog } from './echoes.ts';
 import { type FlapLog, FlapWatch } from './flap-watch.ts';
 import { MacTable, NEWLY_PINNED, PINNED, TABLE_FULL, UNKNOWN } from './mac-table.ts';
 import type { Question } from './messages.ts';
@@ -6,72 +8,117 @@ import type { Question } from './messages.ts';
 export { UNKNOWN };
 
 const GROUP_BIT = 1;
+const VLAN_SHIFT = 16;
 
 /** What is told of the addresses in frames, each as two numbers (see MacTable). Must be quick. */
-export interface AddressLog extends FlapLog {
+export interface AddressLog extends FlapLog, LoopLog {
   learned(low: number, high: number, port: number, oldPort: number | undefined): void;
   /** A frame went to every port because nobody is known to have this address. */
   unknown(low: number, high: number, port: number): void;
 }
 
-/** Where addresses are, and what is told about it. */
+export interface AddressBookOptions {
+  memory: Arena;
+  /** Port numbers are below this. */
+  ports: number;
+  kind: 'switch' | 'hub';
+  log: AddressLog;
+  /** Seconds, of any clock that only goes forward. */
+  clock: () => number;
+}
+
+/** Where addresses are, which frames are told by their addresses to go no further, and what is told about that. */
 export class AddressBook {
+  readonly #memory: Arena;
   readonly #table: MacTable;
   readonly #log: AddressLog;
   readonly #clock: () => number;
   readonly #flaps: FlapWatch;
+  readonly #echoes: EchoWatch;
   /** The clock's whole seconds when the batch came that is being forwarded. */
   #now = 0;
   isHub: boolean;
 
-  /** For ports below `ports`; `clock` gives seconds, of any clock that only goes forward. */
-  constructor(ports: number, kind: 'switch' | 'hub', log: AddressLog, clock: () => number) {
+  constructor({ memory, ports, kind, log, clock }: AddressBookOptions) {
+    this.#memory = memory;
     this.#table = new MacTable(ports);
     this.#log = log;
     this.#clock = clock;
     this.#flaps = new FlapWatch(this.#table, log);
+    this.#echoes = new EchoWatch(memory, log);
     this.isHub = kind === 'hub';
   }
 
   /** Something is to be told later: `catchUp` must be called once a second, even if no frame comes. */
   get pending(): boolean {
-    return this.#flaps.pending;
+    return this.#flaps.pending || this.#echoes.isLoop;
   }
 
   /** Reads the clock: once for all the frames of a batch. */
   catchUp(): void {
     this.#now = Math.floor(this.#clock());
     if (this.#flaps.pending) this.#flaps.catchUp(this.#now);
+    if (this.#echoes.isLoop) this.#echoes.catchUp(this.#now);
   }
 
-  /** Notes where a frame came from. Whether it may go on: not from a group address, nor from one that belongs elsewhere. */
-  learn(low: number, high: number, port: number): boolean {
+  /** The one port that the frame at `offset` goes to, UNKNOWN if it goes to all. */
+  destination(offset: number, vlan: number): number {
+    const low = this.#memory.u32[offset >> 2]!;
+    if (this.isHub || low & GROUP_BIT) return UNKNOWN;
+    return this.#table.find(low, this.#memory.u16[(offset >> 1) + 2]! | (vlan << VLAN_SHIFT), this.#now);
+  }
+
+  /** Notes where a frame for one port came from. Whether it may go there: not if it claims to be from a group. */
+  admit(port: number, offset: number, vlan: number): boolean {
+    const { u16 } = this.#memory;
+    const half = offset >> 1;
+    const low = (u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0;
+    const high = u16[half + 5]! | (vlan << VLAN_SHIFT);
     if (low & GROUP_BIT) return false;
     const before = this.#table.learn(low, high, port, this.#now);
-    return before === port || this.#learnedNews(low, high, port, before);
+    if (before !== port) this.#tell(low, high, port, before);
+    return true;
   }
 
-  #learnedNews(low: number, high: number, port: number, before: number): boolean {
-    switch (before) {
-      case TABLE_FULL:
-        return true;
-      case PINNED:
-        return false;
-      case NEWLY_PINNED:
-        this.#flaps.begin(low, high, port, this.#now);
-        return false;
-      default:
-        this.#log.learned(low, high, port, before === UNKNOWN ? undefined : before);
-        return true;
+  /**
+   * Notes where a frame for all ports came from. Whether it may go there: not if it claims to be from a group, or from
+   * an address that is pinned to another port, or if it comes back in a loop.
+   * @param tag the length of its VLAN's tag in it
+   */
+  admitToAll(port: number, offset: number, length: number, vlan: number, tag: 0 | 4): boolean {
+    const { u16, u32 } = this.#memory;
+    const half = offset >> 1;
+    const low = (u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0;
+    const high = u16[half + 5]! | (vlan << VLAN_SHIFT);
+    if (low & GROUP_BIT) return false;
+    const first = this.#echoes.check(port, offset, length, vlan, tag, this.#now);
+    this.#table.pins = !this.#echoes.isLoop;
+    if (first !== FRESH) {
+      if (first >= 0) this.#learn(low, high, first); // it may have moved before we knew
+      return false;
     }
+    if (!this.#learn(low, high, port)) return false;
+    this.#echoes.note(port, this.#now);
+    const to = u32[offset >> 2]!;
+    if ((to & GROUP_BIT) === 0) this.#noteUnknown(to, u16[half + 2]! | (vlan << VLAN_SHIFT), port);
+    return true;
   }
 
-  /** The one port that a frame from `port` goes to, UNKNOWN if it goes to all. */
-  destination(low: number, high: number, port: number): number {
-    if (low & GROUP_BIT) return UNKNOWN;
-    const to = this.#table.find(low, high, this.#now);
-    if (to === UNKNOWN) this.#log.unknown(low, high, port);
-    return this.isHub ? UNKNOWN : to;
+  #noteUnknown(low: number, high: number, port: number): void {
+    if (this.#table.find(low, high, this.#now) === UNKNOWN) this.#log.unknown(low, high, port);
+  }
+
+  /** Whether a frame for all ports may come from there. */
+  #learn(low: number, high: number, port: number): boolean {
+    const before = this.#table.learn(low, high, port, this.#now);
+    if (before !== port) this.#tell(low, high, port, before);
+    return before !== PINNED && before !== NEWLY_PINNED;
+  }
+
+  #tell(low: number, high: number, port: number, before: number): void {
+    if (before === TABLE_FULL || before === PINNED) return;
+    if (before === NEWLY_PINNED) this.#flaps.begin(low, high, port, this.#now);
+    else this.#log.learned(low, high, port, before === UNKNOWN ? undefined : before);
   }
 
   setAgeing(seconds: number): void {
@@ -80,6 +127,7 @@ export class AddressBook {
 
   forgetPort(port: number): void {
     this.#table.forgetPort(port);
+    this.#echoes.forgetPort(port);
   }
 
   /** Addresses as MacTable lists them. */

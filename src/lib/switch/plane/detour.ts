@@ -8,7 +8,6 @@ import { insertTag, isTagged, isTaggedTwice, removeTag, setVlan, TAG_SIZE, tagge
 import { NO_VLAN, NOT_ADMITTED, type Vlans } from './vlan.ts';
 
 const MAX_UNTAGGED = 65_535 - TAG_SIZE;
-const VLAN_SHIFT = 16;
 
 export interface DetourParts {
   memory: Arena;
@@ -63,8 +62,7 @@ export class Detour {
     this.#isMirrored = port === this.#mirror.to; // what it sends itself is not sent back to it
     if (this.#mirror.watches(port)) this.#copy();
     const vlan = this.#vlans.admit(port, offset, length);
-    if (vlan === NOT_ADMITTED || !this.#normalise(vlan) || !this.#learn(port)) this.#counters.dropped(port);
-    else this.#sendOn(port);
+    if (vlan === NOT_ADMITTED || !this.#normalise(vlan) || !this.#sendOn(port)) this.#counters.dropped(port);
   }
 
   /** Notes the frame's form; a tag that had no VLAN gets it. Whether the frame can go on. */
@@ -84,28 +82,25 @@ export class Detour {
     return true;
   }
 
-  #learn(port: number): boolean {
-    const { u16 } = this.#memory;
-    const half = this.#offset >> 1;
-    const low = (u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0;
-    return this.#book.learn(low, u16[half + 5]! | (this.#vlan << VLAN_SHIFT), port);
-  }
-
-  #sendOn(port: number): void {
-    const { u16, u32 } = this.#memory;
-    const high = u16[(this.#offset >> 1) + 2]! | (this.#vlan << VLAN_SHIFT);
-    const to = this.#book.destination(u32[this.#offset >> 2]!, high, port);
-    if (to === UNKNOWN) this.#flood(port);
-    else if (to !== port) {
+  /** Whether the frame may go where it is to go. */
+  #sendOn(port: number): boolean {
+    const to = this.#book.destination(this.#offset, this.#vlan);
+    if (to === UNKNOWN) return this.#flood(port);
+    if (!this.#book.admit(port, this.#offset, this.#vlan)) return false;
+    if (to !== port) {
       if (this.#mirror.watches(to)) this.#copy();
       this.#sendTo(to);
     }
+    return true;
   }
 
-  #flood(port: number): void {
+  #flood(port: number): boolean {
+    const tag = this.#isTagged ? TAG_SIZE : 0;
+    if (!this.#book.admitToAll(port, this.#offset, this.#length, this.#vlan, tag)) return false;
     if (this.#mirror.isOn && !this.#isMirrored && this.#isWatchedAmongReceivers(port)) this.#copy();
     this.#floodAs(this.#isTagged, port);
     this.#floodAs(!this.#isTagged, port);
+    return true;
   }
 
   /** To those receivers that get it with or without the tag. */

@@ -7,7 +7,7 @@ const QUIET_SECONDS = 30;
 
 /** What is told about addresses in loops, each as two numbers (see MacTable). */
 export interface FlapLog {
-  /** An address moves between ports all the time: it stays on `port` now, its frames from others, like `other`, are dropped. */
+  /** An address moves between ports all the time: it stays on `port` now, what it sends to all from others, like `other`, is dropped. */
   flapping(low: number, high: number, port: number, other: number): void;
   settled(low: number, high: number, port: number): void;
 }

@@ -1,7 +1,7 @@
 /**
- * Loops. A frame that runs in a circle of switches comes in on one port after the other, and its source address moves
- * with it, thousands of times a second. Such an address is pinned to the port where it was before: what comes from it on
- * other ports is dropped, and with that the frame has left the circle. All on entries of the address table.
+ * Addresses that move between ports all the time: of two guests that have the same one, or in a loop that EchoWatch does
+ * not see. Such an address is pinned to the port where it was before, and what comes from it on other ports goes to no
+ * more than the one port of its destination. All on entries of the address table.
  */
 import { ENTRY, HOME_SHIFT, PORT_MASK } from './mac-entry.ts';
 

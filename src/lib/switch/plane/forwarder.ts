@@ -8,7 +8,7 @@ import type { Question } from './messages.ts';
 import { MirrorPort } from './mirror.ts';
 import type { FrameObserver } from './observer.ts';
 import { PortList } from './port-list.ts';
-import { Vlans } from './vlan.ts';
+import { NO_VLAN, Vlans } from './vlan.ts';
 
 export type { AddressLog, FrameObserver };
 
@@ -55,7 +55,6 @@ export interface ForwarderOptions {
  * travel is the links' affair. Nothing is allocated while frames pass.
  */
 export class Forwarder {
-  readonly #memory: Arena;
   readonly #counters: Counters;
   readonly #book: AddressBook;
   readonly #egress: Egress;
@@ -72,9 +71,8 @@ export class Forwarder {
   readonly #ways = new Uint8Array(MAX_PORTS);
 
   constructor({ memory, kind, log, counters, clock }: ForwarderOptions) {
-    this.#memory = memory;
     this.#counters = counters;
-    this.#book = new AddressBook(MAX_PORTS, kind, log, clock);
+    this.#book = new AddressBook({ memory, ports: MAX_PORTS, kind, log, clock });
     this.#egress = new Egress(counters, MAX_PORTS);
     this.#vlans = new Vlans(memory, MAX_PORTS);
     this.#detour = new Detour({
@@ -174,16 +172,15 @@ export class Forwarder {
 
   /** Between transparent ports, while nobody looks on. */
   #forward(port: number, offset: number, length: number): void {
-    const { u16, u32 } = this.#memory;
-    const half = offset >> 1;
-    const from = (u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0;
-    if (!this.#book.learn(from, u16[half + 5]!, port)) {
+    const to = this.#book.destination(offset, NO_VLAN);
+    if (to === UNKNOWN) this.#flood(port, offset, length);
+    else if (!this.#book.admit(port, offset, NO_VLAN)) this.#counters.dropped(port);
+    else if (to !== port) this.#egress.send(to, offset, length);
+  }
+
+  #flood(port: number, offset: number, length: number): void {
+    if (!this.#book.admitToAll(port, offset, length, NO_VLAN, 0)) {
       this.#counters.dropped(port);
-      return;
-    }
-    const to = this.#book.destination(u32[offset >> 2]!, u16[half + 2]!, port);
-    if (to !== UNKNOWN) {
-      if (to !== port) this.#egress.send(to, offset, length);
       return;
     }
     for (let index = this.#transparentPorts.count - 1; index >= 0; index--) {

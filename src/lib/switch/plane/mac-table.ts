@@ -20,7 +20,7 @@ export const DEFAULT_AGEING = 100;
 export const UNKNOWN = -1;
 /** What `learn` gives when there is no room for one more address. */
 export const TABLE_FULL = -2;
-/** What `learn` gives for an address that may not move from its port: the frame is to be dropped. */
+/** What `learn` gives for an address that may not move from its port. */
 export const PINNED = -3;
 /** The same, and this frame was the one too many. */
 export const NEWLY_PINNED = -4;
@@ -51,6 +51,8 @@ export class MacTable {
   /** Where the search for aged entries goes on. */
   #hand = 0;
   #maxAge = DEFAULT_AGEING;
+  /** Whether an address that moves too often is pinned to its port. */
+  pins = true;
 
   /** For ports below `ports`. */
   constructor(ports: number) {
@@ -152,13 +154,12 @@ export class MacTable {
 
   #move(at: number, before: number, port: number, now: number): number {
     const words = this.#words;
-    if (isPinned(words, at, now)) {
-      words[at + ENTRY.moved] = now;
-      return PINNED;
-    }
-    if (countMove(words, at, now)) {
-      const home = homeOf(words, at, this.#lives);
-      if (home !== port) {
+    if (this.pins) {
+      if (isPinned(words, at, now)) {
+        words[at + ENTRY.moved] = now;
+        return PINNED;
+      }
+      if (countMove(words, at, now) && homeOf(words, at, this.#lives) !== port) {
         pin(words, at, now, this.#lives);
         return NEWLY_PINNED;
       }
@@ -166,6 +167,7 @@ export class MacTable {
     words[at + ENTRY.port] = (words[at + ENTRY.port]! & ~PORT_MASK) | port;
     words[at + ENTRY.seen] = now;
     words[at + ENTRY.life] = this.#lives[port]!;
+    if (!this.pins) startCount(words, at, now);
     return before;
   }
 

@@ -40,6 +40,9 @@ export type PlaneReport =
   | { report: 'flapping'; address: string; port: number; other: number }
   /** It does so no more. */
   | { report: 'settled'; address: string; port: number }
+  /** Frames for all that came from `port` come back on `other`; they are dropped from now on. */
+  | { report: 'loop'; port: number; other: number }
+  | { report: 'loop-over' }
   /** Log lines that were left out because too many came in a second. */
   | { report: 'left-out'; lines: number }
   /** A frame came from a socket that is no port's. */

@@ -58,6 +58,14 @@ export class Reporter implements AddressLog {
     this.#post({ report: 'settled', address: formatAddress(low, high), port });
   }
 
+  loop(port: number, other: number): void {
+    this.#post({ report: 'loop', port, other });
+  }
+
+  loopOver(): void {
+    this.#post({ report: 'loop-over' });
+  }
+
   stranger(): void {
     this.catchUp();
     if (this.#strangerSeen) return;
