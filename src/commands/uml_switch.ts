@@ -86,7 +86,7 @@ class Service {
     network.run();
     const managed: Managed = {
       network,
-      stop: () => this.#end('console'),
+      stop: () => void setImmediate(() => this.#end('console')), // the answer goes out first
       follow: (listener) => this.#log.follow(listener),
     };
     this.#console?.serve(managed);
