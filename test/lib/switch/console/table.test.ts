@@ -11,6 +11,17 @@ async function run(line: string): Promise<{ outcome: Awaited<ReturnType<typeof r
   return { outcome: await runLine(line, managed), calls };
 }
 
+function doneOf(outcome: Awaited<ReturnType<typeof runLine>>): { json: unknown; lines: readonly string[] } {
+  if (typeof outcome !== 'object' || !('answer' in outcome) || outcome.answer !== 'done') {
+    throw new Error(`not done: ${JSON.stringify(outcome)}`);
+  }
+  return outcome;
+}
+
+/** The forms of the commands in the JSON of help. */
+const formsOf = (json: unknown): string[] =>
+  (json as { commands: { form: string }[] }).commands.map(({ form }) => form);
+
 describe('a command does what it says', () => {
   test.each([
     ['port name 5 "web server"', 'rename [5,"web server"]'],
@@ -87,13 +98,13 @@ describe('what it tells', () => {
     ['capture list', []],
   ])('%s', async (line, lines) => {
     const { outcome } = await run(line);
-    const text = (outcome as { lines: string[] }).lines.map((each) => each.replace(/ {2,}/g, '  '));
+    const text = doneOf(outcome).lines.map((each) => each.replace(/ {2,}/g, '  '));
     expect(text).toEqual(lines.map((each) => each.replace(/ {2,}/g, '  ')));
   });
 
   test('columns stand under each other', async () => {
     const { outcome } = await run('port list');
-    const { lines } = outcome as { lines: string[] };
+    const { lines } = doneOf(outcome);
     const at = lines[0]?.indexOf('VLAN') ?? 0;
     expect(lines.slice(1).map((line) => line.slice(at).split(' ')[0])).toEqual([
       'transparent',
@@ -149,11 +160,11 @@ describe('one table', () => {
   const forms = COMMANDS.map(({ pattern }) => pattern.form);
 
   test('help lists every command, and help on one word its own', async () => {
-    const all = (await run('help')).outcome as { lines: string[]; json: { commands: { form: string }[] } };
-    expect(all.json.commands.map(({ form }) => form)).toEqual(forms);
+    const all = doneOf((await run('help')).outcome);
+    expect(formsOf(all.json)).toEqual(forms);
     for (const form of forms) expect(all.lines.some((line) => line.startsWith(`  ${form} `))).toBe(true);
-    const some = (await run('help mirror')).outcome as { json: { commands: { form: string }[] } };
-    expect(some.json.commands.map(({ form }) => form)).toEqual(['mirror', 'mirror PORTS to PORT', 'mirror off']);
+    const some = doneOf((await run('help mirror')).outcome);
+    expect(formsOf(some.json)).toEqual(['mirror', 'mirror PORTS to PORT', 'mirror off']);
   });
 
   test('docs/switch.md and the manual page list the same commands, with the same words', () => {
