@@ -40,8 +40,8 @@ export interface PortCounters {
   rxFrames: number;
   rxBytes: number;
   /**
-   * Of those, what was not forwarded because it may not be: runts, frames too long or from a group address, frames of a
-   * VLAN that the port is not in, a port that is down, an address that belongs to another port in a loop.
+   * Of those, what was not forwarded because it may not be: runts, frames too long, frames of a VLAN that the port is
+   * not in, a port that is down, frames that come back in a loop, an address that keeps changing its port.
    */
   rxDropped: number;
   txFrames: number;

@@ -166,6 +166,12 @@ describe.each([
     for (const other of guests) expect([other, network.copies(other)]).toEqual([other, burst.length - 20]);
   });
 
+  test('nor do frames from a group address run for ever, though nobody has it', () => {
+    const network = make(5);
+    for (let round = 0; round < 4; round++) for (const guest of guests) network.send(guest, hello(guest));
+    expect(network.send(guests[0]!, frame(broadcast, broadcast))).toBeLessThan(10);
+  });
+
   test('what already ran in the circle ends as soon as anybody speaks', () => {
     const network = make(4);
     network.inject(0, hello([0, 9]));

@@ -68,21 +68,16 @@ export class AddressBook {
     return this.#table.find(low, this.#memory.u16[(offset >> 1) + 2]! | (vlan << VLAN_SHIFT), this.#now);
   }
 
-  /** Notes where a frame for one port came from. Whether it may go there: not if it claims to be from a group. */
-  admit(port: number, offset: number, vlan: number): boolean {
+  /** Notes where a frame for one port came from. */
+  admit(port: number, offset: number, vlan: number): void {
     const { u16 } = this.#memory;
     const half = offset >> 1;
-    const low = (u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0;
-    const high = u16[half + 5]! | (vlan << VLAN_SHIFT);
-    if (low & GROUP_BIT) return false;
-    const before = this.#table.learn(low, high, port, this.#now);
-    if (before !== port) this.#tell(low, high, port, before);
-    return true;
+    this.#learn((u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0, u16[half + 5]! | (vlan << VLAN_SHIFT), port);
   }
 
   /**
-   * Notes where a frame for all ports came from. Whether it may go there: not if it claims to be from a group, or from
-   * an address that is pinned to another port, or if it comes back in a loop.
+   * Notes where a frame for all ports came from. Whether it may go there: not from an address that is pinned to another
+   * port, and not if it comes back in a loop.
    * @param tag the length of its VLAN's tag in it
    */
   admitToAll(port: number, offset: number, length: number, vlan: number, tag: 0 | 4): boolean {
@@ -90,7 +85,6 @@ export class AddressBook {
     const half = offset >> 1;
     const low = (u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0;
     const high = u16[half + 5]! | (vlan << VLAN_SHIFT);
-    if (low & GROUP_BIT) return false;
     const first = this.#echoes.check(port, offset, length, vlan, tag, this.#now);
     this.#table.pins = !this.#echoes.isLoop;
     if (first !== FRESH) {
@@ -108,8 +102,9 @@ export class AddressBook {
     if (this.#table.find(low, high, this.#now) === UNKNOWN) this.#log.unknown(low, high, port);
   }
 
-  /** Whether a frame for all ports may come from there. */
+  /** Whether a frame for all ports may come from there. A group address is nobody's. */
   #learn(low: number, high: number, port: number): boolean {
+    if (low & GROUP_BIT) return true;
     const before = this.#table.learn(low, high, port, this.#now);
     if (before !== port) this.#tell(low, high, port, before);
     return before !== PINNED && before !== NEWLY_PINNED;

@@ -86,7 +86,7 @@ export class Detour {
   #sendOn(port: number): boolean {
     const to = this.#book.destination(this.#offset, this.#vlan);
     if (to === UNKNOWN) return this.#flood(port);
-    if (!this.#book.admit(port, this.#offset, this.#vlan)) return false;
+    this.#book.admit(port, this.#offset, this.#vlan);
     if (to !== port) {
       if (this.#mirror.watches(to)) this.#copy();
       this.#sendTo(to);

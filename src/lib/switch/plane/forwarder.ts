@@ -174,8 +174,10 @@ export class Forwarder {
   #forward(port: number, offset: number, length: number): void {
     const to = this.#book.destination(offset, NO_VLAN);
     if (to === UNKNOWN) this.#flood(port, offset, length);
-    else if (!this.#book.admit(port, offset, NO_VLAN)) this.#counters.dropped(port);
-    else if (to !== port) this.#egress.send(to, offset, length);
+    else {
+      this.#book.admit(port, offset, NO_VLAN);
+      if (to !== port) this.#egress.send(to, offset, length);
+    }
   }
 
   #flood(port: number, offset: number, length: number): void {
