@@ -14,6 +14,7 @@ const packagesFor: Readonly<Record<string, readonly string[]>> = {
     ...['iproute2', 'iputils-ping'], // network namespaces, and the host as a peer
     'slirp4netns', // a NAT helper for the switch
     ...['net-tools', 'libcap2-bin'], // what the C uml_net runs, and the capability that ours is given
+    ...['ifupdown', 'systemd'], // what host/ has hooks and a unit for
     'tshark', // reads what the switch captures
     'fuse3', // mounts for users without privileges
   ],
