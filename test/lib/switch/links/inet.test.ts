@@ -36,13 +36,16 @@ function freePort(address = '127.0.0.1'): { address: string; port: number } {
   return { address, port };
 }
 
-/** The addresses that were learned on a port, in their order. */
-function learnedOn(subject: Embedded, port: number): string[] {
-  return subject.events.flatMap((event) =>
-    event.event === 'frames' && event.report.report === 'learned' && event.report.port === port
-      ? event.report.address
-      : [],
-  );
+/** Waits until so many addresses were learned on a port. All of them, in their order. */
+function learnedOn(subject: Embedded, port: number, count: number): Promise<string[]> {
+  return subject.waitFor((events) => {
+    const learned = events.flatMap((event) =>
+      event.event === 'frames' && event.report.report === 'learned' && event.report.port === port
+        ? event.report.address
+        : [],
+    );
+    return learned.length >= count ? learned : undefined;
+  });
 }
 
 async function guestOf(subject: Embedded): Promise<Guest> {
@@ -120,10 +123,10 @@ test('a frame that no datagram can hold is lost and counted', async () => {
   guest.send(frame(broadcast, mac(1), 65_508));
   const { counters } = await subject.counted(port, (each) => each.counters.txLost > 0);
   expect(counters).toMatchObject({ txFrames: 0, txBytes: 0, txLost: 1 });
-  expect(subject.events).toContainEqual({
-    event: 'frames',
-    report: { report: 'lost', port, link: 'udp', errno: constants.errno.EMSGSIZE, frames: 1 },
-  });
+  const told = await subject.waitFor((events) =>
+    events.find((each) => each.event === 'frames' && each.report.report === 'lost'),
+  );
+  expect(told).toMatchObject({ report: { port, link: 'udp', errno: constants.errno.EMSGSIZE, frames: 1 } });
 });
 
 test.each([
@@ -186,7 +189,7 @@ test('all who joined a multicast group are one Ethernet, and nothing comes back'
   expect(await b.next()).toEqual(last);
   // The first frame came back to its switch, and went no further: its sender is where it was.
   expect(one.port(port).counters).toMatchObject({ rxFrames: 3, rxDropped: 1 });
-  expect(learnedOn(one, port)).toEqual(['02:00:00:00:00:09', '02:00:00:00:00:03']);
+  expect(await learnedOn(one, port, 2)).toEqual(['02:00:00:00:00:09', '02:00:00:00:00:03']);
 });
 
 const VNI = 0x123456;
@@ -225,5 +228,5 @@ test('VXLAN: a header before each frame, by which they are told apart; the peer 
     name: `vxlan ${VNI} 127.0.0.2:${remote.port}`,
     counters: { rxFrames: 7, rxDropped: 6, txFrames: 1, txBytes: 60 },
   });
-  expect(learnedOn(subject, port)).toEqual(['02:00:00:00:00:09']);
+  expect(await learnedOn(subject, port, 1)).toEqual(['02:00:00:00:00:09']);
 });
