@@ -71,6 +71,7 @@ export class Captures {
     const running: Running = { capture: new Capture(to, sink, ring, described), ports, onEnd };
     sink.onFailure = (reason) => this.#end(running, reason);
     this.#running.push(running);
+    this.#setWanted(ring); // before the reader sees that it has begun
     try {
       running.capture.flush();
     } catch (error) {
@@ -78,7 +79,6 @@ export class Captures {
       void sink.end();
       throw error;
     }
-    this.#setWanted(ring);
   }
 
   /**
