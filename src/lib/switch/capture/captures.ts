@@ -9,6 +9,8 @@ import type { Sink } from './sink.ts';
 
 /** Bytes of frames that are handed on before the main thread does something else. */
 const DRAIN = 1024 * 1024;
+/** Frames seldom come alone: more are looked for after so many ms, so that not each has to wake this thread. */
+const LINGER_MS = 5;
 
 export interface CaptureOptions {
   /** One port, in both directions; or all of them, each frame once, where it came in. */
@@ -56,8 +58,7 @@ export class Captures {
   #ring: Bells | undefined;
   /** Resolves when the thread of the frames captures; undefined while it does not. */
   #observed: Promise<void> | undefined;
-  /** The rest of the ring is looked at in the event loop's next round. */
-  #again: NodeJS.Immediate | undefined;
+  #again: NodeJS.Timeout | undefined;
 
   constructor(options: CapturesOptions) {
     this.#options = options;
@@ -110,7 +111,7 @@ export class Captures {
 
   /** Closes the bells, when all captures have been stopped and the thread of the frames has ended. */
   close(): void {
-    clearImmediate(this.#again);
+    clearTimeout(this.#again);
     if (!this.#ring) return;
     const { watcher, bells } = this.#ring;
     this.#ring = undefined;
@@ -155,12 +156,16 @@ export class Captures {
     if (!this.#ring) return;
     const { ring } = this.#ring;
     const failed = new Map<Running, unknown>();
-    const isEmpty = ring.take(most, (at, size) => this.#handOut(ring, at, size, failed));
+    let taken = 0;
+    const isEmpty = ring.take(most, (at, size) => {
+      taken++;
+      this.#handOut(ring, at, size, failed);
+    });
     for (const [running, error] of failed) this.#end(running, errorText(error));
     for (const running of [...this.#running]) this.#guard(running, () => running.capture.flush());
-    if (isEmpty && ring.sleep()) return;
-    clearImmediate(this.#again);
-    this.#again = setImmediate(() => this.#drain(DRAIN));
+    clearTimeout(this.#again);
+    if (taken === 0 && ring.sleep()) return;
+    this.#again = setTimeout(() => this.#drain(DRAIN), isEmpty ? LINGER_MS : 0);
   }
 
   #handOut(ring: FrameRing, at: number, size: number, failed: Map<Running, unknown>): void {

@@ -3,7 +3,7 @@ import { type Direction, PACKET, packetSize, putPacket } from './pcapng.ts';
 import type { RealTime } from './real-time.ts';
 
 /** Bytes of frames that may wait for the main thread; a power of two. */
-const CAPACITY = 4 * 1024 * 1024;
+const CAPACITY = 8 * 1024 * 1024;
 const MASK = CAPACITY - 1;
 /** Words of the head: where the next block goes and comes from (bytes, counted without end, modulo 2^32), and the bell. */
 const HEAD = { written: 0, read: 1, asleep: 2, size: 16 } as const;
