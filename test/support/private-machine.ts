@@ -14,7 +14,8 @@ export interface PrivateMachine {
  */
 export async function privateMachine(files: Readonly<Record<string, string>>): Promise<PrivateMachine> {
   const mounts = Object.entries(files).map(([path, file]) => `mount --bind '${file}' '${path}' && `);
-  const script = `mount -t tmpfs none /run && ${mounts.join('')}echo ready; exec cat`;
+  const keeping = 'env --ignore-signal=CHLD cat'; // so that processes whose parents have ended leave no zombies
+  const script = `mount -t tmpfs none /run && ${mounts.join('')}echo ready; exec ${keeping}`;
   const flags = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const keeper = spawnProgram('unshare', [...flags, 'sh', '-c', script]);
   await keeper.waitFor('ready');
