@@ -108,6 +108,12 @@ export function pollBatch(address: number, count: number, timeout: number): numb
   return result < 0 ? -lastErrno() : result;
 }
 
+/** ppoll(2): as `pollBatch`, for as long as the `struct timespec` at an address says (seconds, nanoseconds; 16 bytes). */
+export function pollBriefly(address: number, count: number, timespec: number): number {
+  const result = libc.ppoll(address, count, timespec, 0);
+  return result < 0 ? -lastErrno() : result;
+}
+
 /** A new set of descriptors that are waited for together (epoll(7)), closed on exec. */
 export function newEpoll(): number {
   return check('epoll_create1', libc.epoll_create1(EPOLL_CLOEXEC));

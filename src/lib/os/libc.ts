@@ -67,6 +67,7 @@ interface Libc {
   recvmmsg: Call<[number, number, number, number, number]>;
   sendmmsg: Call<[number, number, number, number]>;
   poll: Call<[number, number, number]>;
+  ppoll: Call<[number, number, number, number]>;
   epoll_create1: Call<[number]>;
   epoll_ctl: Call<[number, number, number, Memory]>;
   epoll_wait: Call<[number, number, number, number]>;
@@ -140,6 +141,7 @@ const PROTOTYPES: Record<keyof Libc, [symbol: string, result: string, args: stri
   recvmmsg: ['recvmmsg', 'int', ['int', 'uint64', 'uint', 'int', 'uint64']],
   sendmmsg: ['sendmmsg', 'int', ['int', 'uint64', 'uint', 'int']],
   poll: ['poll', 'int', ['uint64', 'ulong', 'int']],
+  ppoll: ['ppoll', 'int', ['uint64', 'ulong', 'uint64', 'uint64']],
   epoll_create1: ['epoll_create1', 'int', ['int']],
   epoll_ctl: ['epoll_ctl', 'int', ['int', 'int', 'int', 'void *']],
   epoll_wait: ['epoll_wait', 'int', ['int', 'uint64', 'int', 'int']],

@@ -3,10 +3,10 @@ import { OsError, type UnixAddress } from '../../os/index.ts';
 import type { Forwarder, Link } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
+import type { Backlog } from './backlog.ts';
 import { DaemonSender } from './daemon-sender.ts';
 import type { Inbox } from './inbox.ts';
 import type { LinkParts } from './index.ts';
-import type { Patience } from './patience.ts';
 import type { PortNames } from './port-names.ts';
 
 const { EAGAIN, EINTR } = constants.errno;
@@ -24,7 +24,7 @@ export class DaemonLink implements Link {
   readonly #reporter: Reporter;
   readonly #inbox: Inbox;
   readonly #names: PortNames;
-  readonly #patience: Patience;
+  readonly #backlog: Backlog;
   readonly #sender: DaemonSender;
 
   constructor(fd: number, parts: LinkParts) {
@@ -34,7 +34,7 @@ export class DaemonLink implements Link {
     this.#reporter = parts.reporter;
     this.#inbox = parts.namedInbox;
     this.#names = parts.names;
-    this.#patience = parts.patience;
+    this.#backlog = parts.backlog;
     this.#sender = new DaemonSender(fd, parts);
   }
 
@@ -45,7 +45,7 @@ export class DaemonLink implements Link {
 
   remove(port: number): void {
     this.#names.remove(port);
-    this.#patience.forget(port);
+    this.#backlog.forget(port);
   }
 
   take(wait: 'wait' | 'poll'): number {

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { sendBatch } from '../../os/index.ts';
 import { MAX_PORTS } from '../plane/forwarder.ts';
 import type { Reporter } from '../plane/reporter.ts';
+import type { Backlog, Receiver } from './backlog.ts';
 import { DatagramHeaders } from './datagram-headers.ts';
 import type { LinkParts } from './index.ts';
 import type { Patience, Unsent } from './patience.ts';
@@ -15,16 +16,19 @@ const { EAGAIN } = constants.errno;
 
 /**
  * Sends frames to clients in batches. A receiver's queue is short (11 by the kernel's default), so a burst fills it
- * although its owner reads; what does not fit is tried again for a moment. Frames for stuck ports go last and are tried
- * once a batch.
+ * although its owner reads; what does not fit is tried again for a moment, then kept. Frames for stuck ports go last and
+ * are tried once a batch.
  */
-export class DaemonSender implements Unsent {
+export class DaemonSender implements Unsent, Receiver {
   readonly #fd: number;
   readonly #names: PortNames;
   readonly #reporter: Reporter;
   readonly #patience: Patience;
+  readonly #backlog: Backlog;
   readonly #headers: DatagramHeaders;
   readonly #port = new Int16Array(SEND_BATCH);
+  readonly #offset = new Uint32Array(SEND_BATCH);
+  readonly #length = new Uint32Array(SEND_BATCH);
   #queued = 0;
   /** Frames for stuck ports: port, offset, length. */
   readonly #held = new Uint32Array(HELD_FRAMES * 3);
@@ -33,11 +37,12 @@ export class DaemonSender implements Unsent {
   readonly #refused = new Float64Array(MAX_PORTS);
   #flushes = 0;
 
-  constructor(fd: number, { memory, slots, names, patience, reporter }: LinkParts) {
+  constructor(fd: number, { memory, slots, names, patience, backlog, reporter }: LinkParts) {
     this.#fd = fd;
     this.#names = names;
     this.#reporter = reporter;
     this.#patience = patience;
+    this.#backlog = backlog;
     this.#headers = new DatagramHeaders(memory, SEND_BATCH, {
       name: () => names.offset(0),
       frame: () => slots.offset(0),
@@ -51,10 +56,19 @@ export class DaemonSender implements Unsent {
       this.#hold(port, offset, length);
       return;
     }
+    if (this.#backlog.has(port)) {
+      this.#backlog.keep(port, this, offset, length);
+      return;
+    }
     if (this.#queued === SEND_BATCH) this.#sendQueued();
-    const index = this.#queued++;
+    this.#put(this.#queued++, port, offset, length);
+  }
+
+  #put(index: number, port: number, offset: number, length: number): void {
     this.#headers.set(index, this.#names.offset(port), offset, length);
     this.#port[index] = port;
+    this.#offset[index] = offset;
+    this.#length[index] = length;
   }
 
   flush(): void {
@@ -77,17 +91,45 @@ export class DaemonSender implements Unsent {
 
   /**
    * The frame at `index` failed.
-   * @returns how many frames are done with: those that went after all, or that one, which is lost
+   * @returns how many frames are done with: those that went after all, that one, which is lost, or none of those that are
+   * still queued, as it is kept
    */
   #retry(index: number, errno: number): number {
     const port = this.#port[index]!;
     let result = -errno;
     if (errno === EAGAIN && !this.#patience.isStuck(port)) {
-      result = this.#patience.insist(port, this, index);
+      result = this.#patience.insist(this, index);
       if (result > 0) return result;
+      if (result === -EAGAIN) {
+        this.#keep(port, index);
+        return 0;
+      }
     }
-    this.#reporter.lost(port, 'client', -result, this.#headers.frameLength(index));
+    this.#reporter.lost(port, 'client', -result, this.#length[index]!);
     return 1;
+  }
+
+  /** Keeps all frames for a port from `index` on; the others close up. */
+  #keep(port: number, index: number): void {
+    let left = index;
+    for (let at = index; at < this.#queued; at++) {
+      const [offset, length] = [this.#offset[at]!, this.#length[at]!];
+      if (this.#port[at] === port) this.#backlog.keep(port, this, offset, length);
+      else this.#put(left++, this.#port[at]!, offset, length);
+    }
+    this.#queued = left;
+  }
+
+  /** Between batches, as all sending of what is kept. */
+  sendKept(port: number, count: number): number {
+    this.#backlog.visit(port, count, (index, offset, length) => {
+      this.#headers.set(index, this.#names.offset(port), offset, length);
+    });
+    return sendBatch(this.#fd, this.#headers.address(0), count);
+  }
+
+  loseKept(port: number, errno: number, length: number): void {
+    this.#reporter.lost(port, 'client', errno, length);
   }
 
   #hold(port: number, offset: number, length: number): void {

@@ -1,6 +1,8 @@
 import { constants } from 'node:os';
+import type { Counters } from '../counters.ts';
 import type { Reporter } from '../plane/reporter.ts';
 import type { PortKind } from '../ports.ts';
+import type { Backlog, Receiver } from './backlog.ts';
 import type { LinkParts } from './index.ts';
 import { type Envelope, OUTBOX_SIZE, type Outbox } from './outbox.ts';
 import type { Patience, Unsent } from './patience.ts';
@@ -21,14 +23,16 @@ export interface FrameQueueOptions {
 }
 
 /** The frames of a batch that are for one port with a socket of its own. */
-export class FrameQueue implements Unsent {
+export class FrameQueue implements Unsent, Receiver {
   readonly #port: number;
   readonly #kind: PortKind;
   readonly #fd: number;
   readonly #envelope: Envelope;
   readonly #outbox: Outbox;
   readonly #patience: Patience;
+  readonly #backlog: Backlog;
   readonly #reporter: Reporter;
+  readonly #counters: Counters;
   readonly #onEnd: (port: number) => void;
   readonly #offsets = new Uint32Array(OUTBOX_SIZE);
   readonly #lengths = new Uint32Array(OUTBOX_SIZE);
@@ -36,19 +40,28 @@ export class FrameQueue implements Unsent {
   /** The other side left; all further frames are lost. */
   isClosed = false;
 
-  constructor({ port, kind, fd, envelope }: FrameQueueOptions, { outbox, patience, reporter, onEnd }: LinkParts) {
+  constructor(
+    { port, kind, fd, envelope }: FrameQueueOptions,
+    { outbox, patience, backlog, reporter, counters, onEnd }: LinkParts,
+  ) {
     this.#port = port;
     this.#kind = kind;
     this.#fd = fd;
     this.#envelope = envelope;
     this.#outbox = outbox;
     this.#patience = patience;
+    this.#backlog = backlog;
     this.#reporter = reporter;
+    this.#counters = counters;
     this.#onEnd = onEnd;
   }
 
   /** Accepts a frame, whose bytes stay in place until `flush`. */
   add(offset: number, length: number): void {
+    if (this.#backlog.has(this.#port)) {
+      this.#backlog.keep(this.#port, this, offset, length);
+      return;
+    }
     if (this.#count === OUTBOX_SIZE) this.flush();
     const index = this.#count++;
     this.#offsets[index] = offset;
@@ -69,23 +82,53 @@ export class FrameQueue implements Unsent {
     return this.#outbox.send(this.#fd, index, this.#count);
   }
 
-  /** Sends what it can from `index` on. How many frames are done with, sent or lost: one at least. */
+  /** Sends what it can from `index` on. How many frames are done with, sent or lost. */
   #sendOrLose(index: number): number {
-    if (this.isClosed) return this.#lose(index, this.#count, EPIPE);
+    if (this.isClosed) return this.#drop(index);
     let result = this.sendFrom(index);
     if (result === -EAGAIN && !this.#patience.isStuck(this.#port)) {
-      result = this.#patience.insist(this.#port, this, index);
+      result = this.#patience.insist(this, index);
+      if (result === -EAGAIN) return this.#keep(index);
     }
     if (result > 0) {
       if (this.#patience.isStuck(this.#port)) this.#patience.relieve(this.#port);
       return result;
     }
     if (result === -EAGAIN) return this.#lose(index, this.#count, EAGAIN); // once a batch
-    if (isGone(-result)) {
-      this.isClosed = true;
-      this.#onEnd(this.#port);
+    this.#endIfGone(-result);
+    return this.isClosed ? 0 : this.#lose(index, index + 1, -result);
+  }
+
+  #endIfGone(errno: number): void {
+    if (!isGone(errno) || this.isClosed) return;
+    this.isClosed = true;
+    this.#onEnd(this.#port);
+  }
+
+  #keep(from: number): number {
+    for (let index = from; index < this.#count; index++) {
+      this.#backlog.keep(this.#port, this, this.#offsets[index]!, this.#lengths[index]!);
     }
-    return this.#lose(index, index + 1, -result);
+    return this.#count - from;
+  }
+
+  /** Between batches, as all sending of what is kept. */
+  sendKept(port: number, count: number): number {
+    this.#backlog.visit(port, count, (index, offset, length) => {
+      this.#outbox.set(index, this.#envelope, offset, length);
+    });
+    return this.#outbox.send(this.#fd, 0, count);
+  }
+
+  loseKept(port: number, errno: number, length: number): void {
+    this.#endIfGone(errno);
+    this.#reporter.lost(port, this.#kind, errno, length);
+  }
+
+  /** Nobody is there to miss the frames from `index` on: they are only counted. */
+  #drop(index: number): number {
+    for (let each = index; each < this.#count; each++) this.#counters.lost(this.#port, this.#lengths[each]!);
+    return this.#count - index;
   }
 
   #lose(from: number, end: number, errno: number): number {

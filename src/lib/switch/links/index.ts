@@ -5,6 +5,7 @@ import type { Forwarder, Link } from '../plane/forwarder.ts';
 import type { FrameSlots } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
 import type { PortKind } from '../ports.ts';
+import { Backlog } from './backlog.ts';
 import { DaemonLink } from './daemon-link.ts';
 import { Inbox } from './inbox.ts';
 import { InetLink } from './inet-link.ts';
@@ -77,6 +78,7 @@ export interface OwnLink extends Link {
 export interface LinkParts extends LinkContext {
   readonly names: PortNames;
   readonly patience: Patience;
+  readonly backlog: Backlog;
   readonly inbox: Inbox;
   /** It also tells where datagrams came from. */
   readonly namedInbox: Inbox;
@@ -87,6 +89,8 @@ export interface LinkParts extends LinkContext {
 export interface Links {
   /** Of all clients of the daemon protocol, behind the one data socket. */
   readonly clients: DaemonLink;
+  /** Frames for ports whose queue is full. */
+  readonly backlog: Backlog;
   /** The link of a port that has a descriptor of its own. */
   open(port: number, spec: OwnLinkSpec): OwnLink;
 }
@@ -94,15 +98,18 @@ export interface Links {
 /** `dataFd` is the data socket, blocking. */
 export function makeLinks(dataFd: number, context: LinkContext): Links {
   const { memory, slots, counters } = context;
+  const patience = new Patience(counters);
   const parts: LinkParts = {
     ...context,
     names: new PortNames(memory),
-    patience: new Patience(counters),
+    patience,
+    backlog: new Backlog(memory, patience),
     inbox: new Inbox(memory, slots, 'no names'),
     namedInbox: new Inbox(memory, slots, 'names'),
     outbox: new Outbox(memory),
   };
   return {
+    backlog: parts.backlog,
     clients: new DaemonLink(dataFd, parts),
     open(port, spec) {
       switch (spec.kind) {

@@ -2,11 +2,11 @@ import type { Arena } from '../../os/index.ts';
 import type { Counters } from '../counters.ts';
 import type { Forwarder } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots } from '../plane/frame-slots.ts';
+import type { Backlog } from './backlog.ts';
 import { FrameQueue } from './frame-queue.ts';
 import type { Inbox } from './inbox.ts';
 import type { InetLinkSpec, LinkParts, OwnLink } from './index.ts';
 import type { Envelope } from './outbox.ts';
-import type { Patience } from './patience.ts';
 import { SourceFilter } from './source-filter.ts';
 import { encodeVxlanHeader, isVxlanOf, VXLAN_HEADER } from './vxlan.ts';
 
@@ -26,7 +26,7 @@ export class InetLink implements OwnLink {
   readonly #forwarder: Forwarder;
   readonly #counters: Counters;
   readonly #inbox: Inbox;
-  readonly #patience: Patience;
+  readonly #backlog: Backlog;
   readonly #filter: SourceFilter;
   readonly #queue: FrameQueue;
 
@@ -40,7 +40,7 @@ export class InetLink implements OwnLink {
     this.#forwarder = parts.forwarder;
     this.#counters = parts.counters;
     this.#inbox = parts.namedInbox;
-    this.#patience = parts.patience;
+    this.#backlog = parts.backlog;
     this.#filter = new SourceFilter(parts.memory, from);
     const envelope = writeEnvelope(parts.memory, parts.names.offset(port), to, vni);
     this.#queue = new FrameQueue({ port, kind, fd: sendFd, envelope }, parts);
@@ -78,7 +78,7 @@ export class InetLink implements OwnLink {
   }
 
   remove(): void {
-    this.#patience.forget(this.#port);
+    this.#backlog.forget(this.#port);
   }
 }
 

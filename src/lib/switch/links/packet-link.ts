@@ -1,10 +1,10 @@
 import { constants } from 'node:os';
 import type { Forwarder } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots } from '../plane/frame-slots.ts';
+import type { Backlog } from './backlog.ts';
 import { FrameQueue, isGone } from './frame-queue.ts';
 import type { Inbox } from './inbox.ts';
 import type { LinkParts, OwnLink, PacketLinkSpec } from './index.ts';
-import type { Patience } from './patience.ts';
 
 const { EAGAIN, ECONNREFUSED, EINTR } = constants.errno;
 const NO_ENVELOPE = { name: 0, nameLength: 0, prefix: 0, prefixLength: 0 };
@@ -17,7 +17,7 @@ export class PacketLink implements OwnLink {
   readonly #slots: FrameSlots;
   readonly #forwarder: Forwarder;
   readonly #inbox: Inbox;
-  readonly #patience: Patience;
+  readonly #backlog: Backlog;
   readonly #queue: FrameQueue;
   #ended: number | 'closed' | undefined;
 
@@ -28,7 +28,7 @@ export class PacketLink implements OwnLink {
     this.#slots = parts.slots;
     this.#forwarder = parts.forwarder;
     this.#inbox = parts.inbox;
-    this.#patience = parts.patience;
+    this.#backlog = parts.backlog;
     this.#queue = new FrameQueue({ port, kind, fd, envelope: NO_ENVELOPE }, parts);
   }
 
@@ -65,6 +65,6 @@ export class PacketLink implements OwnLink {
   }
 
   remove(): void {
-    this.#patience.forget(this.#port);
+    this.#backlog.forget(this.#port);
   }
 }

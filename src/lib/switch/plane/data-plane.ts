@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Arena, yieldCpu } from '../../os/index.ts';
 import { CaptureObserver } from '../capture/observer.ts';
 import { Counters } from '../counters.ts';
+import { BACKLOG_SIZE } from '../links/backlog.ts';
 import { type LinkSpec, makeLinks, type OwnLink } from '../links/index.ts';
 import { BatchSize } from './batch-size.ts';
 import { Forwarder, type Link, MAX_PORTS } from './forwarder.ts';
@@ -11,8 +12,8 @@ import { Poller } from './poller.ts';
 import { Reporter } from './reporter.ts';
 import { Spinning } from './spinning.ts';
 
-/** Frames, headers and names; pages that no frame touches take no memory. */
-const ARENA_SIZE = 1024 * 1024;
+/** Headers, names and frames; pages that no frame touches take no memory. */
+const ARENA_SIZE = 2 * 1024 * 1024 + BACKLOG_SIZE;
 /** How long to wait for frames while something is to be reported in the next second, in ms. */
 const REPORT_WAIT_MS = 1000;
 
@@ -45,7 +46,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
   const ends: number[] = [];
   const onEnd = (port: number): unknown => ends.push(port);
   const links = makeLinks(dataFd, { memory, slots, forwarder, reporter, counters, onEnd });
-  const { clients } = links;
+  const { clients, backlog } = links;
   const rung = new Int32Array(bell);
   /** Links with a descriptor of their own, by port. */
   const own = new Map<number, OwnLink>();
@@ -174,6 +175,10 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
   }
 
   function sleep(): number {
+    if (backlog.isWaiting) {
+      poller.doze();
+      return turn(0);
+    }
     const timeout = reporter.pending || forwarder.pending ? REPORT_WAIT_MS : -1;
     if (!maySpin) return turn(timeout);
     clients.most = BATCH;
@@ -188,6 +193,7 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
       let came = spinning.window > 0 ? lookOut() : 0;
       if (came === 0) came = sleep();
       if (came === STOP) return;
+      if (backlog.isWaiting) backlog.retry(performance.now());
       if (reporter.pending) reporter.catchUp();
       if (forwarder.pending) forwarder.catchUp();
       while (ends.length > 0) removeIfEnded(ends.pop()!);
