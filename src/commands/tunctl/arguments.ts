@@ -1,4 +1,4 @@
-import { complaintLine, getopt } from '../../lib/cli/index.ts';
+import { complaintLine, getopt, integer } from '../../lib/cli/index.ts';
 import { lookupGroup, lookupUser } from '../../lib/os/index.ts';
 import type { CreateOptions } from '../../lib/tuntap/index.ts';
 import { misuse, unknownGroup, unknownUser, usage } from './messages.ts';
@@ -75,20 +75,11 @@ function take(said: Said, option: string, value: string): string | undefined {
 }
 
 /**
- * A numeric uid or gid as strtol(3) reads it in base 0, negative ones counted from 2^32 down. Undefined where it is
- * none: -1 too, which stands for "nobody" in the kernel.
+ * A numeric uid or gid, negative ones counted from 2^32 down. Undefined where it is none: -1 too, which stands for "nobody"
+ * in the kernel.
  */
-function idOf(text: string): number | undefined {
-  const [, sign, hexadecimal, octal, decimal] =
-    /^[ \t-\r]*([+-]?)(?:0x([\da-f]+)|(0[0-7]*)|([1-9]\d*))$/i.exec(text) ?? [];
-  const digits: [string | undefined, number][] = [
-    [hexadecimal, 16],
-    [octal, 8],
-    [decimal, 10],
-  ];
-  const found = digits.find(([each]) => each !== undefined);
-  if (found?.[0] === undefined) return undefined;
-  const number = Number.parseInt(found[0], found[1]) * (sign === '-' ? -1 : 1);
+function idOf(word: string): number | undefined {
+  const number = integer(word) ?? -1;
   return number >= -(2 ** 31) && number < 2 ** 32 - 1 && number !== -1 ? number >>> 0 : undefined;
 }
 

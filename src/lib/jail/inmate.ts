@@ -1,3 +1,4 @@
+import { integer } from '../cli/index.ts';
 import { lookupUser } from '../os/index.ts';
 import { JailError } from './error.ts';
 
@@ -13,8 +14,7 @@ export interface Inmate {
 const LAST_UID = 2 ** 32 - 2;
 
 /**
- * The user of this name, else of this uid: decimal, octal with a leading 0, or hexadecimal with 0x, as strtoul(3) reads
- * it. A uid that belongs to nobody gets the group of the same number and no supplementary ones, as in `chown -R 1000.1000
+ * The user of this name, else of this uid, as strtol(3) reads it. A uid that belongs to nobody gets the group of the same number and no supplementary ones, as in `chown -R 1000.1000
  * jail` of the book.
  * @throws JailError NO_USER; OsError when the lookup failed
  */
@@ -27,7 +27,6 @@ export function inmate(word: string): Inmate {
 }
 
 function uidOf(word: string): number | undefined {
-  if (!/^(0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i.test(word)) return undefined;
-  const uid = /^0\d/.test(word) ? Number.parseInt(word, 8) : Number(word);
-  return uid <= LAST_UID ? uid : undefined;
+  const uid = integer(word) ?? -1;
+  return uid >= 0 && uid <= LAST_UID ? uid : undefined;
 }
