@@ -1,4 +1,4 @@
-/** A copy of the binary with a capability: what its callers can't make it do. Each way is first shown to work without. */
+/** A copy of the binary with a capability: what its callers can’t make it do. Most ways are first shown to work without. */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
