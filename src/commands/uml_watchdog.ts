@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs';
-import { errorText } from '../lib/os/index.ts';
+import { integer } from '../lib/cli/index.ts';
+import { errorText, hasCode } from '../lib/os/index.ts';
 import { DEFAULT_TIMEOUT, endProcess, reportHang, type Watched, watched, watchOver } from '../lib/watchdog/index.ts';
 
 const FAILED = 1;
@@ -19,9 +20,8 @@ something failed.
 `;
 
 interface Arguments {
-  watch: 'pid' | 'mconsole';
-  /** The pid's digits, or the socket. */
-  target: string;
+  /** A pid, or a socket. */
+  target: number | string;
   /** Milliseconds. */
   timeout: number;
 }
@@ -34,19 +34,19 @@ export async function main(words: readonly string[]): Promise<number> {
   }
   const args = parse(words);
   if (!args) return complain(USAGE);
-  const target = args.watch === 'pid' ? watched(Number(args.target)) : args.target;
+  const target = typeof args.target === 'number' ? watched(args.target) : args.target;
   if (target === undefined) {
     if (!readyPipeIsStderr()) complain(`uml_watchdog: there is no process ${args.target} that it may signal`);
     return FAILED;
   }
   try {
-    const watch = watchOver(process.stdin, args.timeout);
-    writeSync(1, '\0');
-    if ((await watch) === 'closed') return 0;
-    await raiseAlarm(target);
+    writeSync(1, '\0'); // before the clock runs: it keeps this process from ending
+    if ((await watchOver(process.stdin, args.timeout)) === 'closed') return 0;
   } catch (error) {
-    complain(`${typeof target === 'string' ? 'sendto' : 'uml_watchdog'}: ${errorText(error)}`);
+    if (hasCode(error, 'EPIPE')) throw error; // no concern of anybody's: whoever started it has left
+    return complain(`uml_watchdog: ${errorText(error)}`);
   }
+  await raiseAlarm(target);
   process.stdin.destroy();
   return FAILED;
 }
@@ -57,15 +57,20 @@ function parse(words: readonly string[]): Arguments | undefined {
   const timeout = given ? Number(words[1]) * 1000 : DEFAULT_TIMEOUT;
   const [what, target = ''] = given ? words.slice(2) : words;
   if (!(timeout > 0 && timeout < 2 ** 31)) return undefined; // the longest timer of Node
-  if (what === '-pid' && /^(0x[\da-f]+|\d+)$/i.test(target) && Number(target) > 0 && Number(target) < 2 ** 31) {
-    return { watch: 'pid', target, timeout };
+  if (what === '-pid') {
+    const pid = integer(target) ?? 0;
+    return pid > 0 && pid < 2 ** 31 ? { target: pid, timeout } : undefined;
   }
-  return what === '-mconsole' && target !== '' ? { watch: 'mconsole', target, timeout } : undefined;
+  return what === '-mconsole' && target !== '' ? { target, timeout } : undefined;
 }
 
 async function raiseAlarm(target: Watched | string): Promise<void> {
-  if (typeof target === 'string') await reportHang(target);
-  else await endProcess(target);
+  try {
+    if (typeof target === 'string') await reportHang(target);
+    else await endProcess(target);
+  } catch (error) {
+    complain(`${typeof target === 'string' ? 'sendto' : 'uml_watchdog'}: ${errorText(error)}`);
+  }
 }
 
 /** UML takes the first byte on stdout or stderr, which it ties to one socket, for the sign that the watch has begun. */

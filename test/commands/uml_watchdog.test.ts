@@ -1,14 +1,24 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bind, closeFd, pathAddress, receive, unixSocket } from '../../src/lib/os/index.ts';
+import { bind, closeFd, pathAddress, receive, unixSocket, unixSocketPair } from '../../src/lib/os/index.ts';
 import { runProgram, runTool, spawnProgram, spawnTool, temporaryDirectory, toolScript } from '../support/run.ts';
 
 const USAGE = 'Usage : uml_watchdog [--timeout SECONDS] -pid PID | -mconsole SOCKET\n';
 const failure = (stderr: string, stdout = '') => ({ status: 1, signal: null, stdout, stderr });
 
 test('wrong words: status 1 as the C tool, and the usage', async () => {
-  const wrong = [[], ['-pid'], ['-h'], ['-mconsole'], ['-pid', 'x'], ['-pid', '0'], ['-pid', '-1'], ['-pid', '1x']];
+  const wrong = [
+    [],
+    ['-pid'],
+    ['-h'],
+    ['-mconsole'],
+    ['-pid', 'x'],
+    ['-pid', '0'],
+    ['-pid', '-1'],
+    ['-pid', '1x'],
+    ['-pid', '08'],
+  ];
   const times = [['--timeout'], ['--timeout', '0', '-pid', '1'], ['--timeout', 'x', '-pid', '1']];
   await Promise.all(
     [...wrong, ...times].map(async (words) => {
@@ -22,7 +32,9 @@ test('wrong words: status 1 as the C tool, and the usage', async () => {
 test('says with a byte that it watches; the end of the input is the end', async () => {
   const peace = { status: 0, signal: null, stdout: '\0', stderr: '' };
   expect(await runTool('uml_watchdog', ['-mconsole', 'sock'])).toEqual(peace);
-  expect(await runTool('uml_watchdog', ['-pid', `0x${process.pid.toString(16)}`], { stdin: '\n\n\n' })).toEqual(peace);
+  for (const pid of [`0x${process.pid.toString(16)}`, ` 0${process.pid.toString(8)}`]) {
+    expect(await runTool('uml_watchdog', ['-pid', pid], { stdin: '\n\n\n' })).toEqual(peace);
+  }
 });
 
 test('a process that is not there is no reason for the sign of readiness, nor for a byte that is taken for one', async () => {
@@ -67,4 +79,16 @@ test('nobody who could be notified', async () => {
   expect(await spawnTool('uml_watchdog', [...words, missing]).exit()).toEqual(
     failure('sendto: Connection refused\n', '\0'),
   );
+});
+
+test('where nobody can hear that it watches, it does not', async () => {
+  const [listener, output] = unixSocketPair('stream');
+  closeFd(listener);
+  for (const [stdout, outcome] of [
+    [openSync('/dev/full', 'w'), failure('uml_watchdog: No space left on device\n')],
+    [output, { ...failure(''), status: 141 }], // as a shell tells of SIGPIPE
+  ] as const) {
+    expect(await spawnTool('uml_watchdog', ['-mconsole', 'sock'], { stdout }).exit()).toEqual(outcome); // its input is open
+    closeFd(stdout);
+  }
 });
