@@ -93,9 +93,8 @@ async function play({ file, tty: asked, what, follow, timed }: Arguments): Promi
     const tty = asked ?? (what === 'execs' ? undefined : first);
     if (tty !== undefined && record.tty !== tty) continue;
     const delay = pace.delay(record);
+    if (timed && delay > 0) await sleep(Math.min(delay, LONGEST)); // also for what is not shown: a session ends when it did
     const bytes = shown(record, { tty, what });
-    if (bytes === undefined || bytes.length === 0) continue;
-    if (timed && delay > 0) await sleep(Math.min(delay, LONGEST));
-    await print(bytes);
+    if (bytes !== undefined && bytes.length > 0) await print(bytes);
   }
 }

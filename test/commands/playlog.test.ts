@@ -1,8 +1,9 @@
 import { appendFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { TtyRecord } from '../../src/lib/tty-log/index.ts';
 import { logOf, SESSION, writeLog } from '../lib/tty-log/records.ts';
-import { runTool, spawnTool, temporaryDirectory } from '../support/run.ts';
+import { runProgram, runTool, spawnTool, temporaryDirectory, toolScript } from '../support/run.ts';
 
 const log = () => writeLog(join(temporaryDirectory(), 'log'));
 const outcome = (stdout: string, status = 0, stderr = '') => ({ status, signal: null, stdout, stderr });
@@ -30,9 +31,13 @@ test('keeps the timing of the log, unless -n', async () => {
   const later = SESSION.map((record, index) => ({ ...record, time: record.time + (index > 1 ? hour : 0) }));
   const file = writeLog(join(temporaryDirectory(), 'log'), later);
   const timed = spawnTool('playlog', [file, '16']);
-  await timed.waitFor('login: ');
+  const quiet = SESSION.slice(0, 2).concat(later.slice(-1)); // ends an hour after all was shown
+  const ending = spawnTool('playlog', [writeLog(join(temporaryDirectory(), 'log'), quiet)]);
+  await Promise.all([timed.waitFor('login: '), ending.waitFor('login: ')]);
   expect(await runTool('playlog', ['-n', file, '16'])).toEqual(outcome('login: root\r\n'));
-  expect(await timed.kill()).toMatchObject({ signal: 'SIGTERM', stdout: 'login: ' });
+  for (const player of [timed, ending]) {
+    expect(await player.kill()).toMatchObject({ signal: 'SIGTERM', stdout: 'login: ' });
+  }
 });
 
 test('-f shows what the log gets, until it is ended', async () => {
@@ -66,5 +71,14 @@ test('wrong words', async () => {
   );
   expect(await runTool('playlog', ['nosuch'])).toEqual(
     outcome('', 2, "Couldn't open nosuch : No such file or directory\n"),
+  );
+});
+
+test('a reader that leaves, and an output that is full, are not the fault of the log', async () => {
+  const screenful: TtyRecord = { op: 'write', tty: 0x10, time: 0, data: Buffer.alloc(100_000, 'x') };
+  const file = writeLog(join(temporaryDirectory(), 'log'), [...SESSION.slice(0, 1), ...Array(9).fill(screenful)]);
+  const script = `"$0" -n ${file} | head -c 1; echo " \${PIPESTATUS[0]}"; "$0" -n ${file} >/dev/full; echo $?`;
+  expect(await runProgram('bash', ['-c', script, toolScript('playlog')])).toEqual(
+    outcome('x 141\n1\n', 0, 'uml: ENOSPC: no space left on device, write\n'),
   );
 });

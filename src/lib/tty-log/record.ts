@@ -12,7 +12,7 @@ const EXEC = 4;
 const READ_DIRECTION = 1;
 const WRITE_DIRECTION = 2;
 
-export const HEADER_SIZE = 24;
+const HEADER_SIZE = 24;
 /** More data than any tty or exec has; a longer length is no length. */
 const MAX_DATA = 16 << 20;
 const WORD = 4;
