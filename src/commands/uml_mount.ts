@@ -41,8 +41,12 @@ function parse([umid, ...words]: readonly string[]): Arguments | string | undefi
   const operands: string[] = [];
   const options: string[] = [];
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    if (word === '-o' && rest.length > 0) options.push(...(rest.shift() ?? '').split(','));
-    else if (/^-o./.test(word)) options.push(...word.slice(2).split(','));
+    if (word === '--') operands.push(...rest.splice(0));
+    else if (word === '-o') {
+      const value = rest.shift();
+      if (value === undefined) return "fuse: missing argument after `-o'";
+      options.push(...value.split(','));
+    } else if (/^-o./.test(word)) options.push(...word.slice(2).split(','));
     else if (WITHOUT_EFFECT.includes(word)) continue;
     else if (word.startsWith('-'))
       return word === '-h' || word === '--help' ? undefined : `fuse: unknown option \`${word}'`;
@@ -65,6 +69,8 @@ function report(error: unknown, umid: string): number {
         return FAILED;
       case 'FUSERMOUNT_FAILED':
         return FAILED; // it has said why
+      case 'MOUNT_POINT':
+        return complain(`fuse: ${error.message}`);
       case 'NO_FUSERMOUNT':
         return complain(`uml_mount: ${error.message}`);
     }

@@ -29,6 +29,8 @@ test('wrong words', async () => {
   expect(await mount('-h')).toEqual(failure('fuse: missing mountpoint parameter\n'));
   expect(await mount('/srv/mnt')).toEqual(failure('fuse: missing mountpoint parameter\n'));
   expect(await mount('uml', 'a', 'b')).toEqual(failure("fuse: invalid argument `b'\n"));
+  expect(await mount('uml', 'a', '-o')).toEqual(failure("fuse: missing argument after `-o'\n"));
+  expect(await mount('uml', '--', 'a', '-x')).toEqual(failure("fuse: invalid argument `-x'\n"));
   expect(await mount('uml', '-x', 'a')).toEqual(failure("fuse: unknown option `-x'\n"));
   const { status, stderr } = await mount('no-such-instance', '/mnt');
   expect([status, stderr]).toEqual([1, expect.stringMatching(/^uml_mount: no-such-instance: .*\n$/)]);
@@ -125,12 +127,32 @@ test('a signal while the instance is silent leaves no mount', async () => {
   }
 });
 
-test('a place that can not be mounted at', async () => {
+test('what is put in the place of the mount point meanwhile is left alone', async () => {
+  const { home, point } = place();
+  const instance = umlfsInstance(home, 'debian', 'keeps silent');
+  const [outer, other] = [join(home, 'outer'), join(home, 'other')];
+  mkdirSync(join(outer, 'mnt'), { recursive: true });
+  mkdirSync(other);
+  try {
+    const script = `mount -t tmpfs precious ${point}
+      "$@" debian ${outer}/mnt & until grep -q ${outer} /proc/self/mounts; do sleep 0.05; done
+      mv ${outer} ${other}; mkdir ${outer}; ln -s ${point} ${outer}/mnt
+      kill $!; wait $!; grep ${home} /proc/self/mounts | cut -d' ' -f1,2`;
+    expect(await inNamespace(script, home)).toMatchObject({ stdout: `precious ${point}\n`, status: 0 });
+  } finally {
+    instance.close();
+  }
+});
+
+test.each([
+  ['/nonexistent', 'No such file or directory'],
+  ['/etc/passwd', 'Not a directory'],
+])('%s can not be mounted at', async (point, reason) => {
   const { home } = place();
   const instance = umlfsInstance(home, 'debian', 'serves');
   try {
-    expect(await runTool('uml_mount', ['debian', '/nonexistent'], { env: { HOME: home } })).toEqual(
-      failure('fuse: mount failed: No such file or directory\n'),
+    expect(await runTool('uml_mount', ['debian', point], { env: { HOME: home } })).toEqual(
+      failure(`fuse: bad mount point \`${point}': ${reason}\n`),
     );
   } finally {
     instance.close();

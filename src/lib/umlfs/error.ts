@@ -3,6 +3,8 @@ export type UmlfsErrorCode =
   | 'UNKNOWN'
   /** It has, and refused. */
   | 'REFUSED'
+  /** What is to be mounted at is no directory. */
+  | 'MOUNT_POINT'
   /** There is no way to mount: not root, and no fusermount. */
   | 'NO_FUSERMOUNT'
   /** fusermount failed, after a line of its own on stderr. */

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, statSync } from 'node:fs';
-import { closeFd, hasCode, mount, receiveWithDescriptors, unixSocketPair, unmount } from '../os/index.ts';
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { closeFd, errorText, hasCode, mount, receiveWithDescriptors, unixSocketPair, unmount } from '../os/index.ts';
 import { UmlfsError } from './error.ts';
 import { fuseOptions } from './options.ts';
 
@@ -24,38 +25,55 @@ const SOCKET_FD = 3;
 /**
  * Mounts a FUSE file system at a directory: by mount(2) as root, else by fusermount.
  * @param source what /proc/mounts shows unless an `fsname=` is among the options
- * @throws OsError and errors of node:fs; UmlfsError NO_FUSERMOUNT, FUSERMOUNT_FAILED
+ * @throws OsError and errors of node:fs; UmlfsError MOUNT_POINT, NO_FUSERMOUNT, FUSERMOUNT_FAILED
  */
 export async function mountFuse(mountpoint: string, source: string, words: readonly string[]): Promise<FuseMount> {
   return process.geteuid?.() === 0 ? mountAsRoot(mountpoint, source, words) : mountAsUser(mountpoint, source, words);
 }
 
 function mountAsRoot(mountpoint: string, source: string, words: readonly string[]): FuseMount {
-  const rootMode = statSync(mountpoint).mode & constants.S_IFMT;
   const options = fuseOptions(words);
-  const descriptor = openSync('/dev/fuse', constants.O_RDWR);
+  const point = openMountPoint(mountpoint);
+  const place = `/proc/self/fd/${point}`;
+  let descriptor: number | undefined;
+  const release = () => {
+    closeSync(point);
+    if (descriptor !== undefined) closeSync(descriptor);
+  };
   try {
-    const needed = [`fd=${descriptor}`, `rootmode=${rootMode.toString(8)}`, `user_id=${process.getuid?.()}`];
+    descriptor = openSync('/dev/fuse', constants.O_RDWR);
+    const needed = [`fd=${descriptor}`, `rootmode=${constants.S_IFDIR.toString(8)}`, `user_id=${process.getuid?.()}`];
     mount({
       source: options.source ?? source,
-      target: mountpoint,
+      target: place,
       type: `fuse.${options.subtype ?? 'umlfs'}`,
       flags: options.flags,
       data: [...needed, `group_id=${process.getgid?.()}`, ...options.data].join(','),
     });
   } catch (error) {
-    closeSync(descriptor);
+    release();
     throw error;
   }
-  const release = () => closeSync(descriptor);
   return {
     descriptor,
     release,
     undo() {
-      unmount(mountpoint);
+      unmount(`${place}/../${basename(readlinkSync(place))}`); // `place` itself is what lies below the mount
       release();
     },
   };
+}
+
+/** O_PATH of open(2), which Node does not name. */
+const O_PATH = 0o10000000;
+
+/** Holds a directory open to be mounted at: nobody who may rename things on the way to it can bring in another one. */
+function openMountPoint(path: string): number {
+  try {
+    return openSync(path, O_PATH | constants.O_DIRECTORY);
+  } catch (error) {
+    throw new UmlfsError('MOUNT_POINT', `bad mount point \`${path}': ${errorText(error)}`);
+  }
 }
 
 async function mountAsUser(mountpoint: string, source: string, words: readonly string[]): Promise<FuseMount> {

@@ -3,14 +3,14 @@ import { MOUNT_FLAGS } from '../os/index.ts';
 /** What libfuse sets if nothing is said: files of a file system that a user made must not give power. */
 const DEFAULTS = ['nosuid', 'nodev'];
 /** Words that take a flag away again, and those that say the default. */
-const OPPOSITES: Readonly<Record<string, string>> = {
-  suid: 'nosuid',
-  dev: 'nodev',
-  exec: 'noexec',
-  rw: 'ro',
-  async: 'sync',
-  atime: 'noatime',
-};
+const OPPOSITES: ReadonlyMap<string, string> = new Map([
+  ['suid', 'nosuid'],
+  ['dev', 'nodev'],
+  ['exec', 'noexec'],
+  ['rw', 'ro'],
+  ['async', 'sync'],
+  ['atime', 'noatime'],
+]);
 
 export interface FuseOptions {
   /** Bits for mount(2). */
@@ -31,9 +31,9 @@ export function fuseOptions(words: readonly string[]): FuseOptions {
   let subtype: string | undefined;
   for (const word of words) {
     const [key = '', value] = word.split(/=(.*)/s);
-    const opposite = OPPOSITES[word];
+    const opposite = OPPOSITES.get(word);
     if (opposite !== undefined) names.delete(opposite);
-    else if (MOUNT_FLAGS[word] !== undefined) names.add(word);
+    else if (Object.hasOwn(MOUNT_FLAGS, word)) names.add(word);
     else if (key === 'fsname') source = value;
     else if (key === 'subtype') subtype = value;
     else data.push(word);

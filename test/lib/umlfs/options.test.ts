@@ -12,5 +12,6 @@ test('words for the kernel as flags, words for fuse as text', () => {
     data: ['allow_other', 'max_read=4096'],
   });
   expect(fuseOptions(['ro', 'rw', 'suid', 'dev'])).toEqual({ ...none, flags: 0, data: [] });
+  for (const word of ['constructor', 'toString', '__proto__']) expect(fuseOptions([word]).data).toEqual([word]);
   expect(fuseOptions(['fsname=a=b', 'subtype=x'])).toMatchObject({ source: 'a=b', subtype: 'x', data: [] });
 });
