@@ -20,10 +20,11 @@ test.each([
   await there.addTap(`tap${net}`, `10.${net}.0.2/24`);
   await there.addTap(`also${net}`, `10.${net}.1.2/24`);
   const one = await here.startSwitch('-tap', `tap${net}`, '--udp', `${end(here)},${end(there)}`);
-  expect(await here.ping(`10.${net}.0.2`, '-W', '1')).toBe('0 received'); // nobody listens there yet
+  expect(await here.ping(`10.${net}.0.2`, '-w', '1')).toBe('0 received'); // nobody listens there yet
   const two = await there.startSwitch(
     ...['-tap', `tap${net}`, '-tap', `also${net}`, '--udp', `${end(there)},${end(here)}`],
   );
+  await here.ip(`neigh flush dev tap${net}`); // it still waits for an answer to what it asked before
   expect(await here.ping(`10.${net}.0.2`)).toBe('3 received');
   expect(await there.ping(`10.${net}.0.1`, '-s', '1472', '-M', 'do')).toBe('3 received');
   expect(one.child.stderr).toBe('');

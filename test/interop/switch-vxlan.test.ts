@@ -40,7 +40,7 @@ test.each([
   expect(child.stderr).toBe('');
   // What does not fit is lost, and said so: VXLAN must not be fragmented.
   await ours.ip(`link set tap${vni} mtu 1500`);
-  expect(await ours.ping(`10.${vni}.0.2`, '-s', '1472', '-W', '1')).toBe('0 received');
+  expect(await ours.ping(`10.${vni}.0.2`, '-s', '1472', '-w', '1')).toBe('0 received');
   await child.waitFor('Message too long');
   await child.kill();
 });

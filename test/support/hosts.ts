@@ -47,9 +47,9 @@ export class Host {
     await this.ip(`addr add ${address} dev ${name}`);
   }
 
-  /** The answers to a number of pings, e.g. `3 received`. Options as ping has them. */
+  /** How many of three pings are answered, e.g. `3 received`; more are sent until there are three answers. Options as ping has them. */
   async ping(address: string, ...options: string[]): Promise<string> {
-    const [file, ...words] = this.namespace.inside('ping', '-c', '3', '-i', '0.2', '-W', '10', ...options, address);
+    const [file, ...words] = this.namespace.inside('ping', '-c', '3', '-i', '0.2', '-w', '20', ...options, address);
     const { stdout } = await runProgram(file, words);
     return /\d+ received/.exec(stdout)?.[0] ?? stdout;
   }
@@ -59,6 +59,8 @@ export class Host {
     await this.ip(`link add wire type veth peer name plug${number} netns ${hub.pid}`);
     const inHub = new Host(hub, 0);
     await inHub.ip(`link set plug${number} master bridge up`);
+    // Else a host answers for all its addresses on each device of an Ethernet.
+    await this.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore');
     await this.ip('link set lo up');
     await this.ip(`addr add ${this.ipv4}/24 dev wire`);
     await this.ip(`addr add ${this.ipv6}/64 dev wire nodad`);
