@@ -1,4 +1,5 @@
 import { existsSync, fstatSync } from 'node:fs';
+import { illegible } from '../lib/cli/index.ts';
 import { failedCall, type Inmate, inmate, interpreterOf, JailError, jail } from '../lib/jail/index.ts';
 import { errorText, hasCode } from '../lib/os/index.ts';
 
@@ -27,6 +28,8 @@ export function main(words: readonly string[]): number {
   if (program === undefined) return complain(`jail_uml: there is no command to run in '${args.directory}'`);
   const closed = args.keep.find((fd) => !isOpen(fd));
   if (closed !== undefined) return complain(`jail_uml: descriptor ${closed} is not open`);
+  const unclear = illegible([args.directory, ...args.command, ...Object.values(args.environment)]);
+  if (unclear !== undefined) return complain(`jail_uml: '${unclear}' can't be passed on: it must be UTF-8`);
   try {
     const whom = inmate(args.user);
     const environment = { ...ENVIRONMENT, ...namesOf(whom), ...args.environment };

@@ -101,6 +101,14 @@ test('no command, an option that it does not have', async () => {
   expect(await run('--other', jail, 'nobody', '/bin/sh')).toEqual(failure(USAGE));
 });
 
+test('words that are no UTF-8 are refused, not changed', async () => {
+  const script = `"$0" ${jail} nobody /bin/sh -c "$(printf 'echo \\377')"; X="$(printf '\\377')" "$0" --env X ${jail} nobody /bin/sh`;
+  const line = (word: string) => `jail_uml: '${word}' can't be passed on: it must be UTF-8\n`;
+  expect(await runProgram('sh', ['-c', script, toolScript('jail_uml')])).toEqual(
+    failure(line('echo \ufffd') + line('\ufffd')),
+  );
+});
+
 test('a program whose loader or interpreter is missing in the jail is told apart from one that is missing', async () => {
   copyFileSync('/bin/ls', join(jail, 'bin/ls'));
   const { status, stderr } = await run(jail, 'nobody', '/bin/ls');

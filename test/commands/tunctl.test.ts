@@ -45,7 +45,7 @@ describe('what the C tool does wrong', () => {
       ['-g', 'groupname nor a numeric group'],
     ] as const) {
       for (const id of ['', '-1', '4294967295', '4294967296', '-2147483649', '99999999999999999999']) {
-        const { stderr, ...rest } = await runTool('tunctl', [option, id]);
+        const { stderr, ...rest } = await tunctl(option, id);
         expect(rest).toEqual({ status: 1, signal: null, stdout: '' });
         expect(stderr.split('\n')[0]).toBe(`'${id}' is neither a ${text}.`);
       }
@@ -214,6 +214,21 @@ test('our own options, wrongly used, are one line and change nothing', async () 
   ] as const) {
     const { status, stdout, stderr } = await tunctl(...words);
     expect({ status, stdout, line: stderr.split('\n')[0] }).toEqual({ status: 1, stdout: '', line: `tunctl: ${line}` });
+  }
+  expect(await list()).toEqual([]);
+});
+
+test('a name that is no UTF-8 is refused, not changed', async () => {
+  for (const option of ['-t', '-d']) {
+    const [file, ...words] = namespace.inside(
+      'sh',
+      '-c',
+      `"$@" ${option} "$(printf '\\377')"`,
+      'sh',
+      ...toolCommand('tunctl', []),
+    );
+    const stderr = "tunctl: '\ufffd' is no name of a device: it must be UTF-8\n";
+    expect(await runProgram(file, words)).toEqual({ ...failed, stderr });
   }
   expect(await list()).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { complaintLine, getopt, integer } from '../../lib/cli/index.ts';
+import { complaintLine, getopt, illegible, integer } from '../../lib/cli/index.ts';
 import { lookupGroup, lookupUser } from '../../lib/os/index.ts';
 import type { CreateOptions } from '../../lib/tuntap/index.ts';
 import { misuse, unknownGroup, unknownUser, usage } from './messages.ts';
@@ -89,6 +89,7 @@ function requestOf(said: Said, program: string): Request {
   const together = (option: string, main: string): Request => refuse(misuse.together(program, option, main));
   const besides = (...allowed: string[]): string | undefined => [...options].find((each) => !allowed.includes(each));
 
+  if (name !== undefined && illegible([name]) !== undefined) return refuse(misuse.name(program, name));
   if (options.has('--list')) {
     const stray = besides('--list', '--json');
     return stray === undefined ? { what: 'list', json: options.has('--json') } : together(stray, '--list');

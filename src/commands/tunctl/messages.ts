@@ -45,11 +45,12 @@ export const deleted = (device: string): string => `Set '${device}' nonpersisten
 export const unknownUser = (word: string): string => `'${word}' is neither a username nor a numeric uid.`;
 export const unknownGroup = (word: string): string => `'${word}' is neither a groupname nor a numeric group.`;
 
-/** Our own options, wrongly used. */
+/** Our own options, wrongly used, and what Node can't pass on. */
 export const misuse = {
   together: (program: string, option: string, main: string): string =>
     `${program}: ${option.length === 1 ? `-${option}` : option} does not go with ${main}\n`,
   json: (program: string): string => `${program}: --json goes with --list\n`,
   carrier: (program: string, word: string): string => `${program}: --carrier is on or off, not '${word}'\n`,
+  name: (program: string, name: string): string => `${program}: '${name}' is no name of a device: it must be UTF-8\n`,
   noDevice: (program: string): string => `${program}: --carrier needs -t device-name\n`,
 };
