@@ -3,6 +3,8 @@ import type { PortCounters } from './ports.ts';
 const NAMES = ['rxFrames', 'rxBytes', 'rxDropped', 'txFrames', 'txBytes', 'txLost', 'stuck'] as const;
 /** Float64: exact up to 2^53, and written in one piece. */
 const BYTES = 8;
+/** Places in a row: a power of two, and a cache line to each port. */
+const ROW = 8;
 
 /** The places in a port's row. */
 const COUNTER = { rxFrames: 0, rxBytes: 1, rxDropped: 2, txFrames: 3, txBytes: 4, txLost: 5, stuck: 6 } as const;
@@ -15,46 +17,46 @@ export class Counters {
   readonly #values: Float64Array;
 
   /** For ports below `ports`; `shared` is that of another thread's Counters. */
-  constructor(ports: number, shared = new SharedArrayBuffer(ports * NAMES.length * BYTES)) {
+  constructor(ports: number, shared = new SharedArrayBuffer(ports * ROW * BYTES)) {
     this.shared = shared;
     this.#values = new Float64Array(shared);
   }
 
   received(port: number, length: number): void {
-    const row = port * NAMES.length;
+    const row = port * ROW;
     this.#values[row + COUNTER.rxFrames]! += 1;
     this.#values[row + COUNTER.rxBytes]! += length;
   }
 
   /** What was received goes no further. */
   dropped(port: number): void {
-    this.#values[port * NAMES.length + COUNTER.rxDropped]! += 1;
+    this.#values[port * ROW + COUNTER.rxDropped]! += 1;
   }
 
   sent(port: number, length: number): void {
-    const row = port * NAMES.length;
+    const row = port * ROW;
     this.#values[row + COUNTER.txFrames]! += 1;
     this.#values[row + COUNTER.txBytes]! += length;
   }
 
   /** What counts as sent was lost after all. */
   lost(port: number, length: number): void {
-    const row = port * NAMES.length;
+    const row = port * ROW;
     this.#values[row + COUNTER.txFrames]! -= 1;
     this.#values[row + COUNTER.txBytes]! -= length;
     this.#values[row + COUNTER.txLost]! += 1;
   }
 
   setStuck(port: number, stuck: 0 | 1): void {
-    this.#values[port * NAMES.length + COUNTER.stuck] = stuck;
+    this.#values[port * ROW + COUNTER.stuck] = stuck;
   }
 
   clear(port: number): void {
-    this.#values.fill(0, port * NAMES.length, (port + 1) * NAMES.length);
+    this.#values.fill(0, port * ROW, (port + 1) * ROW);
   }
 
   read(port: number): { counters: PortCounters; isStuck: boolean } {
-    const row = this.#values.subarray(port * NAMES.length, (port + 1) * NAMES.length);
+    const row = this.#values.subarray(port * ROW, (port + 1) * ROW);
     const [rxFrames = 0, rxBytes = 0, rxDropped = 0, txFrames = 0, txBytes = 0, txLost = 0, stuck = 0] = row;
     return { counters: { rxFrames, rxBytes, rxDropped, txFrames, txBytes, txLost }, isStuck: stuck === 1 };
   }

@@ -6,10 +6,18 @@
  */
 import type { Arena } from '../../os/index.ts';
 
-/** Frames that are remembered: so many each that their bytes lead to the same shelf, the oldest of which makes room. */
+/**
+ * Frames are remembered on shelves to which their bytes lead; the oldest of a shelf makes room. A shelf is one cache
+ * line: four frames of three words each, and which of them is next.
+ */
 const SHELVES = 1024;
 const SHELF = 4;
-const PLACES = SHELVES * SHELF;
+const FRAME = { hash: 0, portAndRepeats: 1, second: 2, size: 3 } as const;
+const NEXT = SHELF * FRAME.size;
+const SHELF_WORDS = 16;
+/** The port in the lower half; in the upper one how often the frame came again within this second. */
+const PORT_MASK = 0xffff;
+const ONE_REPEAT = 0x1_0000;
 /** Words of a frame that count, after its addresses. */
 const BODY_WORDS = 16;
 const ADDRESSES = 12;
@@ -37,15 +45,9 @@ export interface LoopLog {
 export class EchoWatch {
   readonly #memory: Arena;
   readonly #log: LoopLog;
-  readonly #hashes = new Int32Array(PLACES);
-  /** Where a frame came from first; -1 for no frame. */
-  readonly #ports = new Int16Array(PLACES).fill(-1);
-  readonly #seconds = new Uint32Array(PLACES);
-  readonly #repeats = new Uint8Array(PLACES);
-  /** The next place of a shelf to be used. */
-  readonly #next = new Uint8Array(SHELVES);
-  /** Frames that drive each other from one switch's memory must not do so in every switch. */
-  readonly #seed = Math.trunc(Math.random() * 2 ** 32);
+  readonly #words = new Int32Array(SHELVES * SHELF_WORDS);
+  /** One for each word of a frame. Random: frames that drive each other from one switch's memory do so in no other. */
+  readonly #keys = Int32Array.from({ length: ADDRESSES / 4 + BODY_WORDS }, () => (Math.random() * 2 ** 32) | 1);
   /** The frame that was checked last, and its place; -1 if it was not known. */
   #hash = 0;
   #place = -1;
@@ -66,44 +68,54 @@ export class EchoWatch {
    */
   check(port: number, offset: number, length: number, vlan: number, tag: 0 | typeof TAG, now: number): number {
     this.#hash = this.#hashOf(offset, length, vlan, tag);
-    this.#place = this.#find(now);
-    if (this.#place < 0) return FRESH;
-    const first = this.#ports[this.#place]!;
+    const place = this.#find(now);
+    this.#place = place;
+    if (place < 0) return FRESH;
+    const known = this.#words[place + FRAME.portAndRepeats]!;
+    const first = (known & PORT_MASK) - 1;
     if (first !== port) return this.#cameBack(first, port, now) ? first : FRESH;
     if (!this.isLoop) return FRESH;
-    if (this.#repeats[this.#place]! < REPEATS) this.#repeats[this.#place]!++;
-    return this.#repeats[this.#place]! < REPEATS ? FRESH : REPEATED;
+    if (known >= REPEATS * ONE_REPEAT) return REPEATED;
+    this.#words[place + FRAME.portAndRepeats] = known + ONE_REPEAT;
+    return FRESH;
   }
 
   /** The frame that was checked goes to all. */
   note(port: number, now: number): void {
-    const isNew = this.#place < 0;
-    const place = isNew ? this.#newPlace() : this.#place;
-    if (isNew) {
-      this.#hashes[place] = this.#hash;
-      this.#ports[place] = port;
-    }
-    if (isNew || this.#seconds[place] !== now) this.#repeats[place] = 0;
-    this.#seconds[place] = now;
+    const words = this.#words;
+    let place = this.#place;
+    if (place < 0) {
+      const shelf = this.#shelf();
+      place = shelf + (words[shelf + NEXT]! % SHELF) * FRAME.size;
+      words[shelf + NEXT] = (words[shelf + NEXT]! + 1) % SHELF;
+      words[place + FRAME.hash] = this.#hash;
+      words[place + FRAME.portAndRepeats] = port + 1;
+    } else if (words[place + FRAME.second] !== now) words[place + FRAME.portAndRepeats]! &= PORT_MASK;
+    words[place + FRAME.second] = now;
+  }
+
+  #shelf(): number {
+    return (this.#hash & (SHELVES - 1)) * SHELF_WORDS;
   }
 
   #find(now: number): number {
-    const shelf = (this.#hash & (SHELVES - 1)) * SHELF;
-    for (let place = shelf; place < shelf + SHELF; place++) {
-      if (this.#hashes[place] !== this.#hash || this.#ports[place]! < 0) continue;
-      if (now - this.#seconds[place]! <= MEMORY_SECONDS) return place;
+    const words = this.#words;
+    const shelf = this.#shelf();
+    for (let place = shelf; place < shelf + NEXT; place += FRAME.size) {
+      if (words[place + FRAME.hash] !== this.#hash || (words[place + FRAME.portAndRepeats]! & PORT_MASK) === 0)
+        continue;
+      if (now - words[place + FRAME.second]! <= MEMORY_SECONDS) return place;
     }
     return -1;
   }
 
-  #newPlace(): number {
-    const shelf = this.#hash & (SHELVES - 1);
-    return shelf * SHELF + (this.#next[shelf]!++ & (SHELF - 1));
-  }
-
   /** The port is gone: who comes next may say the same. */
   forgetPort(port: number): void {
-    for (let place = 0; place < PLACES; place++) if (this.#ports[place] === port) this.#ports[place] = -1;
+    for (let shelf = 0; shelf < this.#words.length; shelf += SHELF_WORDS) {
+      for (let at = shelf + FRAME.portAndRepeats; at < shelf + NEXT; at += FRAME.size) {
+        if ((this.#words[at]! & PORT_MASK) === port + 1) this.#words[at] = 0;
+      }
+    }
   }
 
   catchUp(now: number): void {
@@ -128,17 +140,16 @@ export class EchoWatch {
 
   #hashOf(offset: number, length: number, vlan: number, tag: number): number {
     const { u32 } = this.#memory;
+    const keys = this.#keys;
     const head = offset >> 2;
     const body = (offset + ADDRESSES + tag) >> 2;
-    const end = Math.min(body + BODY_WORDS, (offset + length) >> 2); // a last piece of a word does not count
-    let hash = Math.imul((length - tag) ^ (vlan << 16) ^ this.#seed, 0x9e37_79b1);
-    for (let word = head; word < head + ADDRESSES / 4; word++) hash = mix(hash, u32[word]!);
-    for (let word = body; word < end; word++) hash = mix(hash, u32[word]!);
-    return hash ^ (hash >>> 15);
+    const words = Math.min(BODY_WORDS, ((offset + length) >> 2) - body); // a last piece of a word does not count
+    let hash = Math.imul(length - tag, 0x9e37_79b1) + Math.imul(vlan, 0xc2b2_ae35);
+    for (let word = 0; word < ADDRESSES / 4; word++) hash = (hash + Math.imul(u32[head + word]!, keys[word]!)) | 0;
+    for (let word = 0; word < words; word++) {
+      hash = (hash + Math.imul(u32[body + word]!, keys[ADDRESSES / 4 + word]!)) | 0;
+    }
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85eb_ca6b);
+    return hash ^ (hash >>> 13);
   }
-}
-
-function mix(hash: number, word: number): number {
-  const mixed = Math.imul(hash ^ word, 0x85eb_ca6b);
-  return mixed ^ (mixed >>> 13);
 }

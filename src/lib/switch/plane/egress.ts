@@ -9,6 +9,8 @@ export class Egress {
   /** Links that accepted a frame since the last flush; the first `#unflushed`, one perhaps several times. */
   readonly #toFlush: Link[] = [];
   #unflushed = 0;
+  /** The last one of them. */
+  #lastLink: Link | undefined;
   observer: FrameObserver | undefined;
 
   /** For ports below `ports`. */
@@ -27,7 +29,10 @@ export class Egress {
     if (!link) return;
     this.#counters.sent(to, length);
     this.observer?.sent(to, offset, length);
-    if (this.#unflushed === 0 || this.#toFlush[this.#unflushed - 1] !== link) this.#toFlush[this.#unflushed++] = link;
+    if (link !== this.#lastLink) {
+      this.#lastLink = link;
+      this.#toFlush[this.#unflushed++] = link;
+    }
     link.send(to, offset, length);
   }
 
@@ -35,5 +40,6 @@ export class Egress {
   flush(): void {
     for (let at = 0; at < this.#unflushed; at++) this.#toFlush[at]!.flush();
     this.#unflushed = 0;
+    this.#lastLink = undefined;
   }
 }

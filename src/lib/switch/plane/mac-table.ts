@@ -190,9 +190,7 @@ export class MacTable {
 
   /** Where the search for an address begins. */
   #placeOf(low: number, high: number): number {
-    let hash = Math.imul(low ^ Math.imul(high ^ this.#seed, 0x85eb_ca6b), 0x9e37_79b1);
-    hash ^= hash >>> 15;
-    return (Math.imul(hash, 0xc2b2_ae35) >>> 14) * WORDS;
+    return (Math.imul(low ^ Math.imul(high ^ this.#seed, 0x85eb_ca6b), 0x9e37_79b1) >>> 14) * WORDS;
   }
 
   /** Removes some entries that are void. */
