@@ -1,6 +1,5 @@
 import type { PortCounters } from './ports.ts';
 
-const NAMES = ['rxFrames', 'rxBytes', 'rxDropped', 'txFrames', 'txBytes', 'txLost', 'stuck'] as const;
 /** Float64: exact up to 2^53, and written in one piece. */
 const BYTES = 8;
 /** Places in a row: a power of two, and a cache line to each port. */
