@@ -11,8 +11,11 @@ const PORT_SLOTS = 512;
 export const RUN = 16;
 /** How often receivers are tried while frames are kept, in ms: a queue of 11 frames then carries 100,000 a second. */
 const INTERVAL = 0.1;
-/** A guest takes its frames in turns of about a millisecond, later on a busy host. For so many ms frames are kept. */
-const PATIENCE = 25;
+/**
+ * A guest takes its frames in turns of about a millisecond, and much later when its host is busy. For so many ms frames
+ * are kept for one that takes none.
+ */
+const PATIENCE = 200;
 const NONE = -1;
 const { EAGAIN } = constants.errno;
 
