@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { hasCode, hasRaisedRights } from './lib/os/index.ts';
 import { findTool, linkNames, type ToolEntry, tools } from './tools.ts';
@@ -30,7 +30,10 @@ async function run(argv: readonly string[]): Promise<number> {
     process.stderr.write(`uml: a copy with capabilities of its own runs ${RAISED_TOOL} only\n`);
     return FAILED;
   }
-  if (tool) return (await tool.load()).main(args, name);
+  if (tool) {
+    nameProcess(tool.unlinked ? 'uml' : tool.name);
+    return (await tool.load()).main(args, name);
+  }
   if (name === '--list') {
     for (const entry of tools) process.stdout.write(`${entry.name}\n`);
     return 0;
@@ -45,6 +48,15 @@ async function run(argv: readonly string[]): Promise<number> {
   }
   process.stderr.write(name === '' ? help : `uml: no tool is called '${name}'; uml --list lists them\n`);
   return 2;
+}
+
+/** Gives the process the name by which killall, pgrep and ps -C find the C tool; Node's is MainThread. */
+function nameProcess(name: string): void {
+  try {
+    writeFileSync('/proc/self/comm', name);
+  } catch {
+    // no /proc, as in a jail: it goes by Node's name
+  }
 }
 
 /** Makes a link a tool in a directory, to this binary or script. */

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { tools } from '../src/tools.ts';
@@ -33,6 +33,15 @@ describe('uml', () => {
       stdout: '',
       stderr: "uml: no tool is called 'uml_nothing'; uml --list lists them\n",
     });
+  });
+
+  test('a tool runs under its own name, so that killall and pgrep find it', async () => {
+    const directory = temporaryDirectory();
+    const network = spawnTool('uml_switch', ['-unix', join(directory, 'ctl')], { cwd: directory });
+    await network.waitFor(/attached to unix socket/);
+    expect(readFileSync(`/proc/${network.pid}/comm`, 'utf8')).toBe('uml_switch\n');
+    network.kill('SIGTERM');
+    await network.exit();
   });
 
   test('--install from the sources makes no links, which could not be run', async () => {
