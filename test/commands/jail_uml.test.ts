@@ -101,6 +101,13 @@ test('no command, an option that it does not have', async () => {
   expect(await run('--other', jail, 'nobody', '/bin/sh')).toEqual(failure(USAGE));
 });
 
+test('without /proc the open files can not be found, so nothing is run', async () => {
+  const command = [toolScript('jail_uml'), jail, 'nobody', '/bin/sh', '-c', 'echo run'];
+  expect(await runProgram('unshare', ['--mount', 'sh', '-c', 'umount -l /proc && exec "$0" "$@"', ...command])).toEqual(
+    failure('jail_uml: /proc is needed, to tell which files are open: No such file or directory\n'),
+  );
+});
+
 test('words that are no UTF-8 are refused, not changed', async () => {
   const script = `"$0" ${jail} nobody /bin/sh -c "$(printf 'echo \\377')"; X="$(printf '\\377')" "$0" --env X ${jail} nobody /bin/sh`;
   const line = (word: string) => `jail_uml: '${word}' can't be passed on: it must be UTF-8\n`;

@@ -1,6 +1,8 @@
 export type JailErrorCode =
   /** No user has this name, and it is no uid either. */
   | 'NO_USER'
+  /** Which files are open can't be told, so they can't be kept out. */
+  | 'NO_PROC'
   /** A call that takes privileges away reported success, and they are still there. */
   | 'STILL_PRIVILEGED';
 

@@ -1,4 +1,12 @@
-import { chrootHere, closeDescriptorsOnExec, hasCode, OsError, replaceProcess, takeGroups } from '../os/index.ts';
+import {
+  chrootHere,
+  closeDescriptorsOnExec,
+  errorText,
+  hasCode,
+  OsError,
+  replaceProcess,
+  takeGroups,
+} from '../os/index.ts';
 import { JailError } from './error.ts';
 import type { Inmate } from './inmate.ts';
 
@@ -16,10 +24,10 @@ export interface JailOptions {
  * Shuts this process up in a directory, makes it the inmate's for good, and replaces it by the command: no other
  * descriptor, variable or privilege comes along. Needs root. Does not return.
  * @throws OsError, errors of Node with `syscall`: `chdir`, `chroot`, `setgroups`, `initgroups`, `setgid`, `setuid`,
- * `execve`; JailError STILL_PRIVILEGED. The process may be in the jail by then.
+ * `execve`; JailError NO_PROC, STILL_PRIVILEGED. The process may be in the jail by then.
  */
 export function jail({ directory, inmate, command, environment, keep }: JailOptions): never {
-  closeDescriptorsOnExec(); // /proc is still in sight
+  keepFilesOut(); // /proc is still in sight
   process.chdir(directory);
   setGroups(inmate); // so are the users and groups of the host
   chrootHere();
@@ -27,6 +35,14 @@ export function jail({ directory, inmate, command, environment, keep }: JailOpti
   process.setuid?.(inmate.uid);
   verify(inmate);
   replaceProcess(command[0], command, [0, 1, 2, ...keep], environment);
+}
+
+function keepFilesOut(): void {
+  try {
+    closeDescriptorsOnExec();
+  } catch (error) {
+    throw new JailError('NO_PROC', `/proc is needed, to tell which files are open: ${errorText(error)}`);
+  }
 }
 
 function setGroups({ name, gid }: Inmate): void {
