@@ -176,6 +176,19 @@ describe('a capture', () => {
     expect(await read(file)).toMatchObject([{ port: 'port 5', length: 60 }]);
   });
 
+  test('whose reader leaves ends, and nothing else does', async () => {
+    const cwd = temporaryDirectory();
+    const child = spawnTool('uml_switch', ['-unix', 'sw.ctl', '--pcap', '-'], { cwd });
+    await child.waitFor(/attached to unix socket 'sw.ctl'\n/);
+    child.closeOutput();
+    const [a, b] = [await Guest.join(join(cwd, 'sw.ctl')), await Guest.join(join(cwd, 'sw.ctl'))];
+    a.send(frame(broadcast, mac(1)));
+    await b.next();
+    await child.waitFor(/The capture to '-' ended: its reader has left\n/);
+    a.send(frame(broadcast, mac(1)));
+    await b.next();
+  });
+
   test('comes live over the console, until the switch ends', async () => {
     const { cwd, child, guests } = await start(2);
     const [a, b] = guests as [Guest, Guest];

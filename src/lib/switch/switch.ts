@@ -67,7 +67,7 @@ export interface Switch {
   /** Forgets addresses: which they were. @throws SwitchError PORT, ADDRESS */
   forget(filter: AddressFilter): Promise<AddressInfo[]>;
 
-  /** Writes frames as pcapng, all from the moment it resolves. @throws SwitchError PORT, CaptureError WRITE */
+  /** Writes frames as pcapng, all from the moment it resolves; it ends the sink, also when it fails. @throws SwitchError PORT, CaptureError WRITE */
   capture(options: CaptureOptions): Promise<void>;
   /** Ends the captures to this place, or all: what became of them, when everything is written. */
   stopCaptures(to?: string): Promise<CaptureInfo[]>;
@@ -163,7 +163,10 @@ export function openSwitch(options: SwitchOptions): Switch {
     addresses: (filter) => ask({ ask: 'addresses', filter }),
     forget: (filter) => ask({ ask: 'forget', filter }),
     async capture(options) {
-      if (options.ports !== 'all') ports.check(options.ports);
+      if (options.ports !== 'all' && !ports.has(options.ports)) {
+        void options.sink.end();
+        throw new SwitchError({ code: 'PORT', port: options.ports });
+      }
       const onEnd = (reason: string): void => {
         tell({ event: 'capture-ended', to: options.to, reason });
         options.onEnd?.(reason);
