@@ -49,6 +49,13 @@ test('no way back to root', async () => {
   expect([status, stderr]).toEqual([1, expect.stringContaining('Operation not permitted')]);
 });
 
+test('privileges that outlast the change of user are noticed, and nothing is run', async () => {
+  const command = [toolScript('jail_uml'), jail, 'nobody', '/bin/sh', '-c', 'echo run'];
+  expect(await runProgram('setpriv', ['--securebits=+no_setuid_fixup', ...command])).toEqual(
+    failure('jail_uml: this process could still become root\n'),
+  );
+});
+
 test('nothing of the environment but what a program needs, and what is asked for', async () => {
   const variables = (text: string) =>
     text
