@@ -7,7 +7,8 @@ import type { Owner } from './metadata.ts';
 const STAGING = '.humfsify';
 const TIMES = 'times';
 const TEMPORARY = '.humfsify-';
-const HELD_BYTES = 65_536;
+/** The most that is read of that: the path of a directory may be far longer than PATH_MAX. */
+const HELD_BYTES = 16 << 20;
 
 /** A directory in which entries are being replaced: its times, which the work changes, and the temporary name used in it. */
 interface HeldTimes {
@@ -81,9 +82,11 @@ export class Staging {
 
   /** Moves a file to its place, so that after a power failure too it is there whole or not at all. */
   placeDurably(name: string, toName: string): void {
-    this.#directory.syncName(name);
-    this.place(name, this.#root, toName);
-    this.#root.syncName('.');
+    about(toName, 'create', () => {
+      this.#directory.syncName(name);
+      this.place(name, this.#root, toName);
+      this.#root.syncName('.');
+    });
   }
 
   /** Moves trees out of the way, to be removed with the staging directory. */
@@ -139,8 +142,9 @@ function finish(data: Directory, { temporary, atime, mtime }: HeldTimes): void {
 
 /** Does that for the directory in which a run was killed. */
 function restoreHeldTimes(staging: Directory, data: Directory): void {
-  if (staging.look(TIMES)?.type !== 'file') return;
-  const held = parseHeldTimes(staging.read(TIMES, HELD_BYTES));
+  const file = staging.look(TIMES);
+  if (file?.type !== 'file') return;
+  const held = parseHeldTimes(staging.read(TIMES, Math.min(file.size, HELD_BYTES)));
   if (!held) return;
   let directory: Directory;
   try {
@@ -159,13 +163,17 @@ function restoreHeldTimes(staging: Directory, data: Directory): void {
 function parseHeldTimes(bytes: Buffer): HeldTimes | undefined {
   try {
     const { path, temporary, atime, mtime } = JSON.parse(bytes.toString()) as Partial<HeldTimes>;
-    const isTime = (time: unknown): time is Timestamp =>
-      typeof time === 'object' && time !== null && 'seconds' in time && 'nanoseconds' in time;
-    if (typeof path !== 'string' || !temporary?.startsWith(TEMPORARY)) return undefined;
-    return isTime(atime) && isTime(mtime) ? { path, temporary, atime, mtime } : undefined;
+    const isPath = typeof path === 'string' && !path.split('/').some((part) => part === '.' || part === '..');
+    const isName = typeof temporary === 'string' && /^\.humfsify-\d+$/.test(temporary);
+    return isPath && isName && isTime(atime) && isTime(mtime) ? { path, temporary, atime, mtime } : undefined;
   } catch {
     return undefined; // it is made whole or not at all: somebody else's
   }
+}
+
+function isTime(time: Partial<Timestamp> | null | undefined): time is Timestamp {
+  const { seconds, nanoseconds = -1 } = time ?? {};
+  return Number.isSafeInteger(seconds) && Number.isInteger(nanoseconds) && nanoseconds >= 0 && nanoseconds < 1e9;
 }
 
 function freeName(directory: Directory): string {
