@@ -10,7 +10,7 @@ import {
   type Restoration,
   restoreTree,
 } from '../lib/humfs/index.ts';
-import { errnoOf, errorText, lookupGroup, lookupUser } from '../lib/os/index.ts';
+import { errnoOf, lookupGroup, lookupUser } from '../lib/os/index.ts';
 import { progressBar } from './progress.ts';
 
 /** A wrong word on the command line; the message is the line that the user sees. */
@@ -71,7 +71,7 @@ const HIGHEST_SIZE = 2n ** 63n - 1n;
 
 /** Bytes, from digits and one of the letters that the tool knows. */
 function parseSize(word: string): bigint | undefined {
-  const [, digits, unit = ''] = /^([0-9]{1,20})([KMG]?)$/.exec(word) ?? [];
+  const [, digits, unit = ''] = /^([0-9]+)([KMG]?)$/.exec(word) ?? [];
   const bytes = digits === undefined ? undefined : BigInt(digits) * (UNITS[unit] ?? 1n);
   return bytes !== undefined && bytes <= HIGHEST_SIZE ? bytes : undefined;
 }
@@ -105,14 +105,14 @@ function report({ objects, nodes, version, problems }: Restoration, isDry: boole
 
 function errorLine(error: unknown): string {
   if (error instanceof HumfsError || error instanceof UsageError) return error.message;
-  if (errnoOf(error) === undefined) throw error;
-  return `humfsify: ${errorText(error)}`;
+  if (!(error instanceof Error) || errnoOf(error) === undefined) throw error;
+  return `humfsify: ${error.message}`;
 }
 
-/** What Perl makes of die(): the errno of the missing file, and 255 for a superblock that is wrong. */
+/** What Perl makes of die(): the errno of a superblock that it can't open, and 255 for one that is wrong. */
 function exitStatus(error: unknown): number {
   if (!(error instanceof HumfsError)) return 1;
-  if (error.code === 'system' && error.path === 'superblock') return errnoOf(error.cause) ?? 1;
+  if (error.path === 'superblock' && error.details.call === 'open') return errnoOf(error.cause) ?? 1;
   return error.code.startsWith('superblock-') ? 255 : 1;
 }
 

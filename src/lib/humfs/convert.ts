@@ -1,11 +1,13 @@
-import { Directory } from '../os/index.ts';
-import { HumfsError } from './error.ts';
+import type { Directory } from '../os/index.ts';
+import { about, HumfsError } from './error.ts';
 import {
   closeLevel,
   dataPath,
   enterLevel,
+  entriesOf,
   type Level,
   OLD,
+  openRoot,
   openTop,
   type Recorded,
   recordedFor,
@@ -14,7 +16,7 @@ import {
 import type { Owner } from './metadata.ts';
 import { emptyNodes, type NodeEntry, type NodeWork, noteNode } from './nodes.ts';
 import { give } from './ownership.ts';
-import { pace, type Watch } from './pace.ts';
+import { pace, type Watch, type Work } from './pace.ts';
 import { record } from './record.ts';
 import { nodeOf, type Scan, Scanner } from './scan.ts';
 import { openStaging, type Staging } from './staging.ts';
@@ -49,7 +51,7 @@ export interface Conversion {
  * @throws HumfsError
  */
 export async function convertTree(options: ConvertOptions): Promise<Conversion> {
-  const root = Directory.open(options.directory ?? '.');
+  const root = openRoot(options.directory);
   try {
     if (!root.lock()) throw new HumfsError('busy', '');
     const staging = openStaging(root);
@@ -64,8 +66,8 @@ export async function convertTree(options: ConvertOptions): Promise<Conversion> 
 }
 
 /** What convertTree() would do; makes all its checks and changes nothing. */
-export async function planConversion({ directory = '.', ...options }: ConvertOptions): Promise<Conversion> {
-  const root = Directory.open(directory);
+export async function planConversion(options: ConvertOptions): Promise<Conversion> {
+  const root = openRoot(options.directory);
   try {
     return conversion(await scan(root, options));
   } finally {
@@ -83,7 +85,9 @@ async function convert(root: Directory, staging: Staging, options: ConvertOption
   const top = openTop(root);
   try {
     // humfsify -r leaves its superblock; a new one stands for the end of this conversion
-    if (!top.directories && !top.old && root.look(SUPERBLOCK)) root.remove(SUPERBLOCK);
+    if (!top.directories && !top.old && root.look(SUPERBLOCK)) {
+      about(SUPERBLOCK, 'remove', () => root.remove(SUPERBLOCK));
+    }
     await pace(record({ root, data: top.data, staging, owner, scan: found }), signal, step);
   } finally {
     closeLevel(top);
@@ -100,7 +104,7 @@ async function convert(root: Directory, staging: Staging, options: ConvertOption
   return conversion(found);
 }
 
-async function scan(root: Directory, { owner, total, signal }: Omit<ConvertOptions, 'directory'>): Promise<Scan> {
+async function scan(root: Directory, { owner, total, signal }: ConvertOptions): Promise<Scan> {
   const top = openTop(root);
   try {
     const scanner = new Scanner(owner);
@@ -117,20 +121,18 @@ function conversion({ used, objects, unrecorded, nodes }: Scan): Conversion {
   return { used, objects, unrecorded, nodes };
 }
 
-/** Gives the data its new owner and form. Yields after each object. */
-function* take(level: Level, work: NodeWork, owner: Owner): Generator<void> {
+/** Gives the data its new owner and form. */
+function* take(level: Level, work: NodeWork, owner: Owner): Work {
   const { data, path } = level;
   need(level, '.', recordedFor(level, '.', data.status('.')));
   give(data, '.', dataPath(path, '.'), { ...owner, mode: 0o755 });
   yield;
   const nodes: NodeEntry[] = [];
-  for (const name of data.list()) {
-    const status = data.look(name);
-    if (!status) continue;
+  for (const { name, status } of entriesOf(level)) {
     if (status.type === 'directory') {
       const inner = enterLevel(level, name);
       try {
-        yield* take(inner, work, owner);
+        yield take(inner, work, owner);
       } finally {
         closeLevel(inner);
       }

@@ -1,4 +1,4 @@
-import type { Directory, Status } from '../os/index.ts';
+import { Directory, type Status } from '../os/index.ts';
 import { about } from './error.ts';
 import {
   encodeMetadata,
@@ -30,6 +30,14 @@ export function joined(folder: string, name: string): string {
 /** The path of a name in a directory of the data, `.` being the directory itself. */
 export function dataPath(folder: string, name: string): string {
   return joined(DATA, joined(folder, name === '.' ? '' : name));
+}
+
+/**
+ * Opens the directory that holds `data`.
+ * @throws HumfsError system
+ */
+export function openRoot(directory: string | Uint8Array = '.'): Directory {
+  return about(Buffer.from(directory as string).toString('latin1'), 'open', () => Directory.open(directory));
 }
 
 /** Reads the superblock. HumfsError system, also if there is none, and as from parseSuperblock(). */
@@ -98,6 +106,23 @@ function versionOf(root: Directory): number | undefined {
     return findSuperblock(root)?.version;
   } catch {
     return undefined;
+  }
+}
+
+/** A name in a directory of the data, and what is behind it. */
+export interface Entry {
+  name: string;
+  status: Status;
+}
+
+/**
+ * What a directory of the data holds, without what is removed meanwhile.
+ * @throws HumfsError system
+ */
+export function* entriesOf({ path, data }: Pick<Level, 'path' | 'data'>): Generator<Entry, void, void> {
+  for (const name of about(dataPath(path, '.'), 'read', () => data.list())) {
+    const status = about(dataPath(path, name), 'read', () => data.look(name));
+    if (status) yield { name, status };
   }
 }
 

@@ -9,14 +9,27 @@ export interface Watch {
   signal?: AbortSignal;
 }
 
+/** Synchronous work on a tree: yields nothing after each object, and for a directory further down the work on that. */
+export type Work = Generator<Work | undefined, void, void>;
+
 const STEPS = 64;
 
-/** Runs synchronous work that yields after each object, leaving room for signals and everything else in between. */
-export async function pace(work: Iterable<void>, signal: AbortSignal | undefined, step: () => void): Promise<void> {
+/** Runs work to its end, leaving room for signals and everything else in between. */
+export async function pace(work: Work, signal: AbortSignal | undefined, step: () => void): Promise<void> {
+  const stack = [work]; // with yield* a deep tree would be too much for the stack of calls
   let steps = 0;
-  for (const _ of work) {
-    step();
-    if (++steps % STEPS === 0) await setImmediate();
-    if (signal?.aborted) throw new HumfsError('interrupted', '', {}, signal.reason);
+  try {
+    for (let current = stack.at(-1); current; current = stack.at(-1)) {
+      const { done, value: inner } = current.next();
+      if (done) stack.pop();
+      else if (inner) stack.push(inner);
+      else {
+        step();
+        if (++steps % STEPS === 0) await setImmediate();
+        if (signal?.aborted) throw new HumfsError('interrupted', '', {}, signal.reason);
+      }
+    }
+  } finally {
+    for (const unfinished of stack.reverse()) unfinished.return();
   }
 }

@@ -1,8 +1,20 @@
 import type { Directory } from '../os/index.ts';
 import { about, HumfsError } from './error.ts';
-import { DIRECTORIES, dataPath, descend, FILES, freeOwnName, joined, OWN, ownName } from './layout.ts';
+import {
+  DIRECTORIES,
+  dataPath,
+  descend,
+  type Entry,
+  entriesOf,
+  FILES,
+  freeOwnName,
+  joined,
+  OWN,
+  ownName,
+} from './layout.ts';
 import { encodeMetadata, type Metadata, type Owner } from './metadata.ts';
 import { give } from './ownership.ts';
+import type { Work } from './pace.ts';
 import type { LinkGroup, Missing, Scan } from './scan.ts';
 import type { Staging } from './staging.ts';
 
@@ -21,9 +33,9 @@ type Staged = { file: string } | { group: LinkGroup };
 /**
  * Puts the missing metadata into the trees, which exist and have the right owner afterwards. Nothing of the data is
  * touched. Each metadata file is complete on the disk before it gets its name, so whenever this is killed, by a power
- * failure too, every metadata file that is there is right. Yields after each object.
+ * failure too, every metadata file that is there is right.
  */
-export function* record(recording: Recording): Generator<void> {
+export function* record(recording: Recording): Work {
   const { root, data, owner } = recording;
   const staged = new Map<string, { own?: string; files: Map<string, Staged> }>();
   for (const [folder, missing] of recording.scan.missing) {
@@ -34,30 +46,32 @@ export function* record(recording: Recording): Generator<void> {
   const files = treeIn(root, FILES, FILES, owner);
   const directories = treeIn(root, DIRECTORIES, DIRECTORIES, owner);
   try {
-    yield* place('', data, files, directories);
+    yield place('', data, files, directories);
   } finally {
     files.close();
     directories.close();
   }
   root.syncFileSystem();
 
-  function* place(path: string, data: Directory, files: Directory, directories: Directory): Generator<void> {
-    const names = data.list().map((name) => ({ name, type: data.look(name)?.type }));
-    const subdirectories = new Set(names.filter(({ type }) => type === 'directory').map(({ name }) => name));
+  function* place(path: string, data: Directory, files: Directory, directories: Directory): Work {
+    const entries = [...entriesOf({ path, data })];
+    const isDirectory = ({ status }: Entry) => status.type === 'directory';
+    const subdirectories = new Set(entries.filter(isDirectory).map(({ name }) => name));
     const waiting = staged.get(path);
     placeOwn(recording, path, directories, waiting?.own, (name) => subdirectories.has(name));
-    for (const { name, type } of names) {
+    for (const entry of entries) {
+      const { name } = entry;
       const inner = joined(path, name);
-      if (type === 'directory') {
+      if (isDirectory(entry)) {
         const nextData = about(dataPath(path, name), 'open', () => data.enter(name));
         const nextFiles = treeIn(files, name, `${FILES}/${inner}`, owner);
         const nextDirectories = treeIn(directories, name, `${DIRECTORIES}/${inner}`, owner);
         try {
-          yield* place(inner, nextData, nextFiles, nextDirectories);
+          yield place(inner, nextData, nextFiles, nextDirectories);
         } finally {
           for (const directory of [nextData, nextFiles, nextDirectories]) directory.close();
         }
-      } else if (type !== undefined) {
+      } else {
         placeFile(recording, path, name, files, waiting?.files.get(name));
         yield;
       }

@@ -1,4 +1,4 @@
-import { Directory, type Status } from '../os/index.ts';
+import type { Directory, Status } from '../os/index.ts';
 import { HumfsError } from './error.ts';
 import {
   closeLevel,
@@ -6,11 +6,13 @@ import {
   DIRECTORIES,
   dataPath,
   enterLevel,
+  entriesOf,
   FILES,
   findSuperblock,
   joined,
   type Level,
   OLD,
+  openRoot,
   openTop,
   readSuperblock,
   recordedFor,
@@ -18,7 +20,7 @@ import {
 import type { Node } from './metadata.ts';
 import { makeNodes, type NodeEntry, type NodeWork, noteNode } from './nodes.ts';
 import { give } from './ownership.ts';
-import { pace, type Watch } from './pace.ts';
+import { pace, type Watch, type Work } from './pace.ts';
 import { openStaging, Staging } from './staging.ts';
 
 export interface RestoreOptions extends Watch {
@@ -45,7 +47,7 @@ export interface Restoration {
  * @throws HumfsError; what is wrong with single objects is in the result
  */
 export async function restoreTree(options: RestoreOptions = {}): Promise<Restoration> {
-  const root = Directory.open(options.directory ?? '.');
+  const root = openRoot(options.directory);
   try {
     if (!root.lock()) throw new HumfsError('busy', '');
     const wasKilled = Staging.wasLeft(root);
@@ -65,7 +67,7 @@ export async function restoreTree(options: RestoreOptions = {}): Promise<Restora
 
 /** What restoreTree() would do; changes nothing. */
 export async function planRestoration(options: RestoreOptions = {}): Promise<Restoration> {
-  const root = Directory.open(options.directory ?? '.');
+  const root = openRoot(options.directory);
   try {
     checkSuperblock(root);
     const top = openTop(root);
@@ -128,18 +130,16 @@ class Restorer {
     return { objects: this.#objects, nodes: this.#nodes, version, problems: this.#problems };
   }
 
-  /** Yields after each object. What a directory holds comes before it: its own mode may keep others out. */
-  *walk(level: Level, mount = level.data.status('.').mount): Generator<void> {
+  /** What a directory holds comes before it: its own mode may keep others out. */
+  *walk(level: Level, mount = level.data.status('.').mount): Work {
     const { data, path } = level;
     const empties: NodeEntry[] = [];
-    for (const name of data.list()) {
-      const status = data.look(name);
-      if (!status) continue;
+    for (const { name, status } of entriesOf(level)) {
       if (status.mount !== mount) throw new HumfsError('mounted', dataPath(path, name));
       if (status.type === 'directory') {
         const inner = enterLevel(level, name);
         try {
-          yield* this.walk(inner, mount);
+          yield this.walk(inner, mount);
         } finally {
           closeLevel(inner);
         }

@@ -1,7 +1,8 @@
 import type { Status } from '../os/index.ts';
 import { HumfsError } from './error.ts';
-import { closeLevel, dataPath, enterLevel, type Level, type Recorded, recordedFor } from './layout.ts';
+import { closeLevel, dataPath, enterLevel, entriesOf, type Level, type Recorded, recordedFor } from './layout.ts';
 import type { Metadata, Node, Owner } from './metadata.ts';
+import type { Work } from './pace.ts';
 
 /** A name in a directory below `data`. */
 interface Place {
@@ -50,8 +51,8 @@ export function nodeOf({ type, major, minor }: Status): Node | undefined {
 }
 
 /**
- * Walks through the data and finds out what has to be done; changes nothing. A generator that yields after each object
- * and returns the result, which is fit to be used when it has ended.
+ * Walks through the data and finds out what has to be done; changes nothing. The result is fit to be used when the walk
+ * has ended.
  * @throws HumfsError mounted, not-permitted, metadata-field, system
  */
 export class Scanner {
@@ -79,25 +80,23 @@ export class Scanner {
     };
   }
 
-  /** Walks through the tree from its top, yielding after each object. */
-  *walk(top: Level): Generator<void> {
+  /** Walks through the tree from its top. */
+  *walk(top: Level): Work {
     const status = top.data.status('.');
     this.#object(top, '.', status);
     yield;
-    yield* this.#directory(top, status.mount);
+    yield this.#directory(top, status.mount);
   }
 
-  *#directory(level: Level, mount: string): Generator<void> {
-    for (const name of level.data.list()) {
-      const status = level.data.look(name);
-      if (!status) continue; // removed since the list was made
+  *#directory(level: Level, mount: string): Work {
+    for (const { name, status } of entriesOf(level)) {
       if (status.mount !== mount) throw new HumfsError('mounted', dataPath(level.path, name));
       if (status.type === 'directory') {
         const inner = enterLevel(level, name);
         try {
           this.#object(inner, '.', status);
           yield;
-          yield* this.#directory(inner, mount);
+          yield this.#directory(inner, mount);
         } finally {
           closeLevel(inner);
         }

@@ -1,4 +1,4 @@
-import { Directory } from '../os/index.ts';
+import type { Directory } from '../os/index.ts';
 import { about, HumfsError } from './error.ts';
 import {
   DATA,
@@ -7,6 +7,8 @@ import {
   FILES,
   freeOwnName,
   joined,
+  OWN,
+  openRoot,
   ownName,
   readSuperblock,
   SUPERBLOCK,
@@ -47,7 +49,7 @@ export class MetadataTree {
    * humfsify makes version 2; superblock-line for a line that the kernel doesn't know
    */
   static open(directory: Path): MetadataTree {
-    const root = Directory.open(directory);
+    const root = openRoot(directory);
     try {
       const superblock = readSuperblock(root);
       if (superblock.version !== 2) throw new HumfsError('superblock-version', SUPERBLOCK, { version: 1 });
@@ -96,11 +98,7 @@ export class MetadataTree {
       directories.makeDirectory(name, DIRECTORY_MODE);
       const inner = directories.enter(name);
       try {
-        inner.create(
-          freeOwnName(() => false),
-          bytes,
-          FILE_MODE,
-        );
+        inner.create(OWN, bytes, FILE_MODE);
       } finally {
         inner.close();
       }
@@ -145,7 +143,7 @@ export class MetadataTree {
     if (kind === 'directory') {
       const folder = byteString(path);
       return this.#within(DIRECTORIES, folder, call, (directory) => {
-        const name = ownName(directory) ?? freeOwnName(() => false);
+        const name = ownName(directory) ?? OWN;
         return work(directory, name, joined(joined(DIRECTORIES, folder), name));
       });
     }
