@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { CaptureInfo, CaptureOptions } from '../capture/captures.ts';
-import type { AddressFilter, AddressInfo, Attachment, PortInfo, Setting, SwitchSettings } from '../ports.ts';
+import type { Switch } from '../switch.ts';
 import { type ArgumentsOf, compile, type Pattern } from './pattern.ts';
 
 /** What the commands act on: a switch, and the program around it. */
@@ -13,19 +12,20 @@ export interface Managed {
 }
 
 /** The part of a switch that is managed. */
-export interface ManagedSwitch {
-  ports(): PortInfo[];
-  addresses(filter: AddressFilter): Promise<AddressInfo[]>;
-  forget(filter: AddressFilter): Promise<AddressInfo[]>;
-  change(setting: Setting): void;
-  settings(): SwitchSettings;
-  rename(port: number, name: string): void;
-  attach(attachment: Attachment): Promise<number>;
-  detach(port: number): void;
-  capture(options: CaptureOptions): Promise<void>;
-  stopCaptures(to?: string): Promise<CaptureInfo[]>;
-  captures(): CaptureInfo[];
-}
+export type ManagedSwitch = Pick<
+  Switch,
+  | 'ports'
+  | 'attach'
+  | 'detach'
+  | 'rename'
+  | 'settings'
+  | 'change'
+  | 'addresses'
+  | 'forget'
+  | 'capture'
+  | 'stopCaptures'
+  | 'captures'
+>;
 
 /** What a command comes to. */
 export type Result =
