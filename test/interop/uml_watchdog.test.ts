@@ -10,7 +10,7 @@ import { temporaryDirectory, toolScript } from '../support/run.ts';
 function startWatched(...args: string[]): Promise<RealUml> {
   const directory = temporaryDirectory();
   const script = `mount --bind "$0" /usr/bin/uml_watchdog && exec /usr/bin/linux.uml "$@"`;
-  const watchdog = toolScript('uml_watchdog', '--timeout', '2');
+  const watchdog = toolScript('uml_watchdog', '--timeout', '3');
   writeFileSync(join(directory, 'linux.uml'), `#!/bin/sh\nexec unshare --mount sh -c '${script}' ${watchdog} "$@"\n`, {
     mode: 0o755,
   });
@@ -18,7 +18,8 @@ function startWatched(...args: string[]): Promise<RealUml> {
 }
 
 /** Opens the guest's watchdog, and writes to it no more. */
-const HANG = '(exec 5>/dev/watchdog && echo x >&5 && exec sleep 1000) >/dev/null 2>&1 & sleep 1; ls -l /proc/$!/fd/5';
+const HANG =
+  '(exec 5>/dev/watchdog && echo x >&5 && exec sleep 1000) >/dev/null 2>&1 & until ls -l /proc/$!/fd/5 2>/dev/null; do sleep 0.1; done';
 
 it('ends an instance that hangs', async () => {
   const uml = await startWatched();
