@@ -71,6 +71,33 @@ test('vde_plug on a directory and on the control socket, and a guest of UML: one
   expect(child.stderr).toBe('');
 });
 
+test('vde_switch and ours, joined by a cable of vde_plugs, are one Ethernet', async () => {
+  const { child, control, directory } = await startSwitch();
+  const theirs = join(temporaryDirectory(), 'vde');
+  const vde = spawnProgram('vde_switch', ['-s', theirs, '--nostdin', '-x']);
+  while (!existsSync(join(theirs, 'ctl'))) await new Promise((resolve) => setTimeout(resolve, 20));
+  const [here, also, there] = [
+    await Guest.join(control),
+    await Guest.join(control),
+    await Guest.join(join(theirs, 'ctl')),
+  ];
+  const cable = spawnProgram('dpipe', ['vde_plug', directory, '=', 'vde_plug', theirs]);
+  await child.waitFor(/(New connection\n.*){3}/s);
+  // The other end may not be plugged in yet.
+  const heard = there.next();
+  const shouting = setInterval(() => here.send(frame(broadcast, mac(1))), 100);
+  const hello = await heard;
+  clearInterval(shouting);
+  expect(hello.subarray(0, 12)).toEqual(Buffer.concat([broadcast, mac(1)]));
+  const answer = frame(mac(1), mac(3), 1514);
+  there.send(answer);
+  expect(await here.next()).toEqual(answer);
+  expect((await also.next()).subarray(0, 12)).toEqual(hello.subarray(0, 12)); // and not the answer
+  for (const guest of [here, also, there]) guest.leave();
+  await cable.kill();
+  await vde.kill();
+});
+
 test('two hundred frames in one go reach vde_plug whole', async () => {
   const { child, control, directory } = await startSwitch();
   const guest = await Guest.join(control);

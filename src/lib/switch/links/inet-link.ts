@@ -82,7 +82,7 @@ export class InetLink implements OwnLink {
   }
 }
 
-/** Writes what goes with each frame into the room at `offset`, without which `to` is not known to a socket. */
+/** Writes what goes with each frame into the port's `room`. A socket that is connected needs no address. */
 function writeEnvelope(memory: Arena, room: number, to: Uint8Array | undefined, vni: number | undefined): Envelope {
   if (to) memory.u8.set(to, room);
   if (vni !== undefined) memory.u8.set(encodeVxlanHeader(vni), room + PREFIX_AT);
