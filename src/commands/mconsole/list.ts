@@ -1,3 +1,4 @@
+import { table } from '../../lib/cli/index.ts';
 import { type DiscoveredInstance, discover } from '../../lib/mconsole/index.ts';
 import type { Arguments } from './arguments.ts';
 import { STATUS } from './outcome.ts';
@@ -20,14 +21,4 @@ function rowOf({ umid, state, pid, kernel, memory, path }: DiscoveredInstance): 
 
 function jsonOf({ umid, state, pid, kernel, memory, path, socketPath }: DiscoveredInstance): object {
   return { umid, state, pid, kernel: kernel?.text, memory, directory: path, socket: socketPath };
-}
-
-function table(rows: readonly string[][]): string[] {
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

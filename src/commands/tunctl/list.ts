@@ -1,3 +1,4 @@
+import { table } from '../../lib/cli/index.ts';
 import { lookupGroup, lookupUser } from '../../lib/os/index.ts';
 import { type Device, listDevices } from '../../lib/tuntap/index.ts';
 
@@ -37,13 +38,3 @@ function jsonOf({ owner, group, queues, ...device }: Device): string {
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
 const userName = (uid: number): string | undefined => lookupUser(uid)?.name;
 const groupName = (gid: number): string | undefined => lookupGroup(gid)?.name;
-
-function table(rows: readonly string[][]): string[] {
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}
