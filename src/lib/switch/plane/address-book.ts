@@ -85,14 +85,18 @@ export class AddressBook {
     const half = offset >> 1;
     const low = (u16[half + 3]! | (u16[half + 4]! << 16)) >>> 0;
     const high = u16[half + 5]! | (vlan << VLAN_SHIFT);
-    const first = this.#echoes.check(port, offset, length, vlan, tag, this.#now);
+    const now = this.#now;
+    const isWatching = this.#echoes.isWatching(now);
+    const first = isWatching ? this.#echoes.check(port, offset, length, vlan, tag, now) : FRESH;
     this.#table.pins = !this.#echoes.isLoop;
     if (first !== FRESH) {
       if (first >= 0) this.#learn(low, high, first); // it may have moved before we knew
       return false;
     }
-    if (!this.#learn(low, high, port)) return false;
-    this.#echoes.note(port, this.#now);
+    const before = this.#learn(low, high, port);
+    if (before === PINNED || before === NEWLY_PINNED) return false;
+    if (before >= 0 && before !== port) this.#echoes.suspect(before, offset, length, vlan, tag, now);
+    if (isWatching) this.#echoes.note(port, now);
     const to = u32[offset >> 2]!;
     if ((to & GROUP_BIT) === 0) this.#noteUnknown(to, u16[half + 2]! | (vlan << VLAN_SHIFT), port);
     return true;
@@ -102,12 +106,12 @@ export class AddressBook {
     if (this.#table.find(low, high, this.#now) === UNKNOWN) this.#log.unknown(low, high, port);
   }
 
-  /** Whether a frame for all ports may come from there. A group address is nobody's. */
-  #learn(low: number, high: number, port: number): boolean {
-    if (low & GROUP_BIT) return true;
+  /** As MacTable does. A group address is nobody's. */
+  #learn(low: number, high: number, port: number): number {
+    if (low & GROUP_BIT) return UNKNOWN;
     const before = this.#table.learn(low, high, port, this.#now);
     if (before !== port) this.#tell(low, high, port, before);
-    return before !== PINNED && before !== NEWLY_PINNED;
+    return before;
   }
 
   #tell(low: number, high: number, port: number, before: number): void {

@@ -2,7 +2,8 @@
  * Frames for everybody that come back. Where switches are joined in a circle, such a frame returns on another port than
  * it came from, and would be sent to everybody again, for ever. A single one that comes twice is no proof: guests may
  * say the same from two places. Several are, and from then on what comes back goes no further, so that the circle is
- * cut at every switch of ours, and everybody gets one of each.
+ * cut at every switch of ours, and everybody gets one of each. In a circle addresses move from port to port: frames are
+ * looked at only for some time after one did.
  */
 import type { Arena } from '../../os/index.ts';
 
@@ -15,8 +16,12 @@ const SHELF = 4;
 const FRAME = { hash: 0, portAndRepeats: 1, second: 2, size: 3 } as const;
 const NEXT = SHELF * FRAME.size;
 const SHELF_WORDS = 16;
-/** The port in the lower half; in the upper one how often the frame came again within this second. */
-const PORT_MASK = 0xffff;
+/**
+ * In the lower half the port that it came from first, plus one, and a bit for one of which only the address was known to
+ * have been there; in the upper one how often the frame came again within this second.
+ */
+const PORT_MASK = 0x7fff;
+const SUSPECTED = 0x8000;
 const ONE_REPEAT = 0x1_0000;
 /** Words of a frame that count, after its addresses. */
 const BODY_WORDS = 16;
@@ -24,9 +29,13 @@ const ADDRESSES = 12;
 const TAG = 4;
 /** Seconds for which a frame is remembered; a circle around the world takes less than one. */
 const MEMORY_SECONDS = 1;
+/** For how long frames are looked at after an address moved. */
+const WATCH_SECONDS = 600;
 /** So many frames that came back are a loop; one is taken back every so many seconds. */
 const PROOF = 4;
-const FORGIVING_SECONDS = 10;
+const FORGIVING_SECONDS = 60;
+/** And so is one frame that comes so often in a second where its address was not before: guests announce a move less often. */
+const SUSPECTED_PROOF = 8;
 /** While there is a loop, the same frame is let in so often in a second on its first port: that port may be in the circle too. */
 const REPEATS = 10;
 /** Seconds after the last frame that came back when the loop is said to be over. */
@@ -51,6 +60,7 @@ export class EchoWatch {
   /** The frame that was checked last, and its place; -1 if it was not known. */
   #hash = 0;
   #place = -1;
+  #watchEnd = 0;
   #score = 0;
   /** When a frame last came back. */
   #last = 0;
@@ -60,6 +70,21 @@ export class EchoWatch {
   constructor(memory: Arena, log: LoopLog) {
     this.#memory = memory;
     this.#log = log;
+  }
+
+  /** Whether frames are to be checked and noted. */
+  isWatching(now: number): boolean {
+    return now < this.#watchEnd;
+  }
+
+  /** The address of a frame for everybody moved from one port to another, perhaps because the frame came back. */
+  suspect(before: number, offset: number, length: number, vlan: number, tag: 0 | typeof TAG, now: number): void {
+    if (!this.isWatching(now)) {
+      this.#hash = this.#hashOf(offset, length, vlan, tag);
+      this.#place = -1;
+      this.note(before | SUSPECTED, now);
+    }
+    this.#watchEnd = now + WATCH_SECONDS;
   }
 
   /**
@@ -73,11 +98,11 @@ export class EchoWatch {
     if (place < 0) return FRESH;
     const known = this.#words[place + FRAME.portAndRepeats]!;
     const first = (known & PORT_MASK) - 1;
-    if (first !== port) return this.#cameBack(first, port, now) ? first : FRESH;
-    if (!this.isLoop) return FRESH;
-    if (known >= REPEATS * ONE_REPEAT) return REPEATED;
-    this.#words[place + FRAME.portAndRepeats] = known + ONE_REPEAT;
-    return FRESH;
+    const times = known >>> 16;
+    if (times < REPEATS) this.#words[place + FRAME.portAndRepeats] = known + ONE_REPEAT;
+    if (first === port) return this.isLoop && times >= REPEATS ? REPEATED : FRESH;
+    if ((known & SUSPECTED) !== 0 && times < SUSPECTED_PROOF && !this.isLoop) return FRESH;
+    return this.#cameBack(first, port, now, known & SUSPECTED ? PROOF : 1) ? first : FRESH;
   }
 
   /** The frame that was checked goes to all. */
@@ -90,7 +115,7 @@ export class EchoWatch {
       words[shelf + NEXT] = (words[shelf + NEXT]! + 1) % SHELF;
       words[place + FRAME.hash] = this.#hash;
       words[place + FRAME.portAndRepeats] = port + 1;
-    } else if (words[place + FRAME.second] !== now) words[place + FRAME.portAndRepeats]! &= PORT_MASK;
+    } else if (words[place + FRAME.second] !== now) words[place + FRAME.portAndRepeats]! &= PORT_MASK | SUSPECTED;
     words[place + FRAME.second] = now;
   }
 
@@ -125,16 +150,15 @@ export class EchoWatch {
     this.#log.loopOver();
   }
 
-  /** Whether that is a loop. */
-  #cameBack(first: number, port: number, now: number): boolean {
+  /** Whether that is a loop. `weight` is how much it proves. */
+  #cameBack(first: number, port: number, now: number, weight: number): boolean {
     if (!this.isLoop) {
-      this.#score = Math.max(0, this.#score - (now - this.#last) / FORGIVING_SECONDS) + 1;
-      if (this.#score >= PROOF) {
-        this.isLoop = true;
-        this.#log.loop(first, port);
-      }
+      this.#score = Math.max(0, this.#score - (now - this.#last) / FORGIVING_SECONDS) + weight;
+      this.isLoop = this.#score >= PROOF;
+      if (this.isLoop) this.#log.loop(first, port);
     }
     this.#last = now;
+    this.#watchEnd = now + WATCH_SECONDS;
     return this.isLoop;
   }
 
