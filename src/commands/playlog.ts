@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Choice, Pace, readRecords, Sessions, shown, TtyLogError } from '../lib/tty-log/index.ts';
+import { type Choice, type Log, openLog, Pace, Sessions, shown, TtyLogError } from '../lib/tty-log/index.ts';
 import { complain, FAILED, print, report, ttyOf } from './ttylog/outcome.ts';
 
 const usage = (name: string) => `Usage : ${name} [ options ] log-file [tty-id]
@@ -40,7 +40,8 @@ export async function main(words: readonly string[], name: string): Promise<numb
   }
   if (typeof args === 'string') return complain(`playlog: ${args}`);
   try {
-    const sessions = await sessionsOf(args.file);
+    const log = await openLog(args.file);
+    const sessions = await sessionsOf(log);
     if (sessions.ttys.size > 1 && args.tty === undefined && args.what !== 'execs') {
       process.stdout.write(`tty output(s) need a tty id to follow
 You have the following ttys to choose from:
@@ -48,7 +49,7 @@ ${[...sessions.ttys].join(' ')}
 `);
       return 0;
     }
-    await play(args);
+    await play(log, args);
     return 0;
   } catch (error) {
     return report(args.file, error);
@@ -73,10 +74,10 @@ function parse(words: readonly string[]): Arguments | string | undefined {
 }
 
 /** The sessions of what there is of the log; playing it tells if it is not whole. */
-async function sessionsOf(file: string): Promise<Sessions> {
+async function sessionsOf(log: Log): Promise<Sessions> {
   const sessions = new Sessions();
   try {
-    for await (const record of readRecords(file)) sessions.see(record);
+    for await (const record of log()) sessions.see(record);
   } catch (error) {
     if (!(error instanceof TtyLogError)) throw error;
   }
@@ -84,10 +85,10 @@ async function sessionsOf(file: string): Promise<Sessions> {
 }
 
 /** Plays the tty that was asked for, else that of the first session, or all execs. */
-async function play({ file, tty: asked, what, follow, timed }: Arguments): Promise<void> {
+async function play(log: Log, { tty: asked, what, follow, timed }: Arguments): Promise<void> {
   const sessions = new Sessions();
   const pace = new Pace(() => performance.now());
-  for await (const record of readRecords(file, follow ? { follow } : {})) {
+  for await (const record of log(follow ? { follow } : {})) {
     sessions.see(record);
     const [first] = sessions.ttys;
     const tty = asked ?? (what === 'execs' ? undefined : first);

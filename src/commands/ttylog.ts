@@ -1,5 +1,5 @@
 import { getopt } from '../lib/cli/index.ts';
-import { Asciicast, describe, readRecords, type Screen, Sessions, TtyLogError } from '../lib/tty-log/index.ts';
+import { Asciicast, describe, type Log, openLog, type Screen, Sessions, TtyLogError } from '../lib/tty-log/index.ts';
 import { complain, print, report, ttyOf } from './ttylog/outcome.ts';
 
 const USAGE = `Usage : uml ttylog [--tty ID] log-file
@@ -20,7 +20,8 @@ export async function main(words: readonly string[]): Promise<number> {
   const args = parse(words);
   if (!args) return complain(USAGE);
   try {
-    return await (args.form === 'text' ? printText(args) : printCast(args));
+    const log = await openLog(args.file);
+    return await (args.form === 'text' ? printText(log, args) : printCast(log, args));
   } catch (error) {
     return report(args.file, error);
   }
@@ -49,19 +50,19 @@ function parse(words: readonly string[]): Arguments | undefined {
   return args;
 }
 
-async function printText({ file, tty }: Arguments): Promise<number> {
-  for await (const record of readRecords(file)) {
+async function printText(log: Log, { tty }: Arguments): Promise<number> {
+  for await (const record of log()) {
     if (tty === undefined || record.tty === tty) await print(describe(record));
   }
   return 0;
 }
 
-async function printCast({ file, tty: asked, input, screen }: Arguments): Promise<number> {
-  const tty = asked ?? (await onlySession(file));
+async function printCast(log: Log, { file, tty: asked, input, screen }: Arguments): Promise<number> {
+  const tty = asked ?? (await onlySession(log, file));
   if (typeof tty === 'string') return complain(tty);
   const cast = new Asciicast(screen);
   try {
-    for await (const record of readRecords(file)) {
+    for await (const record of log()) {
       if (tty !== undefined && record.tty !== tty) continue;
       if (record.op !== 'read' || input) await print(cast.lines(record));
     }
@@ -72,10 +73,10 @@ async function printCast({ file, tty: asked, input, screen }: Arguments): Promis
 }
 
 /** The tty of the log's session; undefined where none began in it, a complaint where several did. */
-async function onlySession(file: string): Promise<number | string | undefined> {
+async function onlySession(log: Log, file: string): Promise<number | string | undefined> {
   const sessions = new Sessions();
   try {
-    for await (const record of readRecords(file)) sessions.see(record);
+    for await (const record of log()) sessions.see(record);
   } catch (error) {
     if (!(error instanceof TtyLogError)) throw error; // the cast itself tells
   }

@@ -2,7 +2,7 @@ import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { SESSION, writeLog } from '../lib/tty-log/records.ts';
-import { runTool, temporaryDirectory } from '../support/run.ts';
+import { runProgram, runTool, temporaryDirectory, toolScript } from '../support/run.ts';
 
 const log = () => writeLog(join(temporaryDirectory(), 'log'));
 
@@ -51,6 +51,16 @@ test('a cast needs a choice where there are several ttys', async () => {
   });
   const one = writeLog(file, SESSION.slice(0, 2));
   expect((await runTool('ttylog', ['--asciicast', one])).stdout).toMatch(/^\{.*\}\n\[0\.02,"o","login: "\]\n$/);
+});
+
+test('reads a log from a pipe', async () => {
+  const file = writeLog(join(temporaryDirectory(), 'log'), SESSION.slice(0, 2));
+  const script = `cat ${file} | "$0" /dev/stdin; cat ${file} | "$0" --asciicast /dev/stdin; cat ${file} | "$1" -n /dev/stdin`;
+  expect(await runProgram('sh', ['-c', script, toolScript('ttylog'), toolScript('playlog')])).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^Opening .*\nWrite .*\n\{.*\}\n\[0\.02,"o","login: "\]\nlogin: $/),
+    stderr: '',
+  });
 });
 
 test('a cut log, a file that is no log, one that is not there, wrong words', async () => {

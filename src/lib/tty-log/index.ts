@@ -3,5 +3,5 @@ export { Asciicast, type Screen } from './asciicast.ts';
 export { describe } from './describe.ts';
 export { TtyLogError, type TtyLogErrorCode } from './error.ts';
 export { type Choice, Pace, Sessions, shown } from './playback.ts';
-export { type ReadOptions, readRecords } from './read.ts';
+export { type Log, openLog, type ReadOptions } from './read.ts';
 export { decodeRecord, encodeRecord, type TtyRecord } from './record.ts';

@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { TtyLogError } from './error.ts';
 import { decodeRecord, type TtyRecord } from './record.ts';
 
@@ -12,6 +12,29 @@ export interface ReadOptions {
   follow?: true;
   /** Ends the waiting, and the records. */
   signal?: AbortSignal;
+}
+
+export type Log = (options?: ReadOptions) => AsyncGenerator<TtyRecord, void, undefined>;
+
+/**
+ * A tty log whose records can be gone through several times, as by `readRecords`. What comes through a pipe, e.g. from
+ * zcat, is read to its end first and kept in memory, and can't be followed.
+ * @throws errors of node:fs
+ */
+export async function openLog(path: string): Promise<Log> {
+  if ((await stat(path)).isFile()) return (options) => readRecords(path, options);
+  const kept: TtyRecord[] = [];
+  let end: TtyLogError | undefined;
+  try {
+    for await (const record of readRecords(path)) kept.push(record);
+  } catch (error) {
+    if (!(error instanceof TtyLogError)) throw error;
+    end = error;
+  }
+  return async function* () {
+    yield* kept;
+    if (end) throw end;
+  };
 }
 
 /**
@@ -36,7 +59,7 @@ export async function* readRecords(
         yield record;
         continue;
       }
-      const more = await readChunk(file, offset + rest.length, needed - rest.length);
+      const more = await readChunk(file, needed - rest.length);
       if (more.length > 0) rest = Buffer.concat([rest, more]);
       else if (follow && !signal?.aborted) await growth(path, file, offset + rest.length, signal);
       else if (rest.length === 0 || follow) return;
@@ -47,9 +70,9 @@ export async function* readRecords(
   }
 }
 
-async function readChunk(file: FileHandle, position: number, needed: number): Promise<Buffer> {
+async function readChunk(file: FileHandle, needed: number): Promise<Buffer> {
   const chunk = Buffer.alloc(Math.max(CHUNK, needed));
-  const { bytesRead } = await file.read(chunk, 0, chunk.length, position);
+  const { bytesRead } = await file.read(chunk, 0, chunk.length, null);
   return chunk.subarray(0, bytesRead);
 }
 

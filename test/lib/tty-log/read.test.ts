@@ -1,8 +1,10 @@
 import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { encodeRecord, readRecords, type TtyRecord } from '../../../src/lib/tty-log/index.ts';
-import { temporaryDirectory } from '../../support/run.ts';
+import { encodeRecord, openLog, type TtyRecord } from '../../../src/lib/tty-log/index.ts';
+import { readRecords } from '../../../src/lib/tty-log/read.ts';
+import { runProgram, temporaryDirectory } from '../../support/run.ts';
 import { logOf, SESSION, writeLog } from './records.ts';
 
 async function all(path: string): Promise<{ records: TtyRecord[]; error: unknown }> {
@@ -45,6 +47,21 @@ test('a log that is damaged gives the records before the damage', async () => {
     records: SESSION.slice(0, 2),
     error: expect.objectContaining({ code: 'MALFORMED', offset: good.length }),
   });
+});
+
+test('a log that comes through a pipe is gone through as often as a file', async () => {
+  const pipe = join(temporaryDirectory(), 'pipe');
+  await runProgram('mkfifo', [pipe]);
+  const cut = logOf(SESSION).subarray(0, -1);
+  const [log] = await Promise.all([openLog(pipe), writeFile(pipe, cut)]);
+  for (const _pass of ['first', 'second']) {
+    const records: TtyRecord[] = [];
+    const reading = async () => {
+      for await (const record of log()) records.push(record);
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'TRUNCATED' });
+    expect(records).toEqual(SESSION.slice(0, -1));
+  }
 });
 
 test('a followed log gives records as they are completed, piece by piece', async () => {
