@@ -5,55 +5,63 @@ import { Directory, type FileType, type Status, type Timestamp } from '../../../
 /** A time that every object of a test tree gets, each another one. */
 const FIRST: Timestamp = { seconds: 981_173_106, nanoseconds: 789_012_345 };
 
-/** Makes `data` in a directory: every sort of object, odd names, hard links of files and of nodes, read-only directories. */
+/** Makes `data` in a directory: one object of each sort that is treated in a way of its own, and no more. */
+export function makeSmallTree(root: string): void {
+  makeSorts(join(root, 'data'));
+  setTimes(Directory.open(join(root, 'data')), { ...FIRST });
+}
+
+/** Makes `data` in a directory: the same and more of each, odd names, read-only directories. */
 export function makeTree(root: string): void {
   const data = join(root, 'data');
-  for (const directory of ['', 'etc', 'etc/sub', 'etc/metadata', 'etc/metadata/inner', 'dev', 'dev/pts', 'tmp']) {
-    mkdirSync(join(data, directory), { recursive: true });
-  }
-  writeFileSync(join(data, 'etc/hello'), 'hello\n');
+  makeSorts(data);
+  for (const directory of ['etc/sub', 'etc/metadata/inner', 'tmp']) mkdirSync(join(data, directory));
   writeFileSync(join(data, 'etc/shadow'), 'secret\n');
-  writeFileSync(join(data, 'dev/metadata'), 'a file of that name\n');
-  writeFileSync(join(data, 'su'), Buffer.alloc(20_000, 7));
   for (const name of ['with space', 'quo"te', 'a;touch INJECTED', 'new\nline', '-rf', '*', '\\']) {
     writeFileSync(join(data, 'tmp', name), name);
   }
   writeFileSync(Buffer.concat([Buffer.from(join(data, 'tmp/')), Buffer.from([0xff, 0xfe, 0x80])]), 'bytes');
   symlinkSync('/nonexistent', join(data, 'etc/dangling'));
-  symlinkSync('hello', join(data, 'etc/soft'));
-  const make = (folder: string, work: (directory: Directory) => void) => {
-    const directory = Directory.open(join(data, folder));
-    work(directory);
-    directory.close();
-  };
-  make('dev', (dev) => {
-    dev.makeNode('null', 'char', { major: 1, minor: 3 });
-    dev.makeNode('big', 'block', { major: 259, minor: 300 });
-    dev.makeNode('fifo', 'fifo', { mode: 0o600 });
-    dev.makeNode('log', 'socket');
-    for (const name of ['null', 'log']) dev.chmod(name, 0o666); // whatever the umask
-    const pts = dev.enter('pts');
-    dev.link('null', pts, 'zero link');
-    pts.close();
-    dev.chown('big', 0, 6);
-    dev.chmod('big', 0o660);
-  });
-  make('etc', (etc) => {
-    const inner = etc.enter('metadata');
-    etc.link('hello', inner, 'hard');
-    inner.close();
+  inside(join(data, 'dev'), (dev) => dev.makeNode('fifo', 'fifo', { mode: 0o600 }));
+  inside(join(data, 'etc'), (etc) => {
     etc.chmod('shadow', 0o600);
     etc.chown('shadow', 0, 42);
-    etc.chown('soft', 1000, 1000);
     etc.chown('sub', 1000, 4_000_000_000);
     etc.chmod('sub', 0o2550);
   });
-  make('', (top) => {
+  inside(data, (top) => top.chmod('tmp', 0o1777));
+  setTimes(Directory.open(data), { ...FIRST });
+}
+
+function makeSorts(data: string): void {
+  for (const directory of ['etc/metadata', 'dev/pts']) mkdirSync(join(data, directory), { recursive: true });
+  writeFileSync(join(data, 'etc/hello'), 'hello\n');
+  writeFileSync(join(data, 'dev/metadata'), 'a file of that name\n');
+  writeFileSync(join(data, 'su'), Buffer.alloc(20_000, 7));
+  symlinkSync('hello', join(data, 'etc/soft'));
+  inside(join(data, 'dev'), (dev) => {
+    dev.makeNode('null', 'char', { major: 1, minor: 3 });
+    dev.makeNode('big', 'block', { major: 259, minor: 300 });
+    dev.makeNode('log', 'socket');
+    for (const name of ['null', 'log']) dev.chmod(name, 0o666); // whatever the umask
+    inside(join(data, 'dev/pts'), (pts) => dev.link('null', pts, 'zero link'));
+    dev.chown('big', 0, 6);
+    dev.chmod('big', 0o660);
+  });
+  inside(join(data, 'etc'), (etc) => {
+    inside(join(data, 'etc/metadata'), (inner) => etc.link('hello', inner, 'hard'));
+    etc.chown('soft', 1000, 1000);
+  });
+  inside(data, (top) => {
     top.chown('su', 0, 5);
     top.chmod('su', 0o6755);
-    top.chmod('tmp', 0o1777);
   });
-  setTimes(Directory.open(data), { ...FIRST });
+}
+
+function inside(path: string, work: (directory: Directory) => void): void {
+  const directory = Directory.open(path);
+  work(directory);
+  directory.close();
 }
 
 function setTimes(directory: Directory, next: Timestamp): void {
