@@ -49,7 +49,11 @@ export async function run(print: (line: string) => void): Promise<void> {
       wrapper: onOneCore,
     });
     print('two hosts on taps, one of the switch and one of a client:');
-    await compareTaps(print, buildNative(directory, 'tapclient'), [theirs, ours], 3);
+    await compareTaps(print, buildNative(directory, 'tapclient'), {
+      contenders: [theirs, ours],
+      rounds: 3,
+      wrapper: realTime(),
+    });
 
     await using idle = await startSwitch(ours);
     await delay(IDLE_MS);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { median } from '../support/compare.ts';
 import { type Contender, startSwitch } from './contenders.ts';
+import type { Series } from './load.ts';
 
 const ADDRESSES = { near: '10.99.1.1', far: '10.99.1.2' };
 const SECONDS = '2';
@@ -23,12 +24,13 @@ interface Rates {
 export async function compareTaps(
   print: (line: string) => void,
   tapclient: string,
-  contenders: readonly Contender[],
-  rounds: number,
+  { contenders, rounds, wrapper }: Omit<Series, 'loads' | 'seconds'>,
 ): Promise<void> {
   const rates = contenders.map((): Rates[] => []);
   for (let round = 0; round < rounds; round++) {
-    for (const [index, contender] of contenders.entries()) rates[index]?.push(await measure(contender, tapclient));
+    for (const [index, contender] of contenders.entries()) {
+      rates[index]?.push(await measure(contender, tapclient, wrapper));
+    }
   }
   for (const [direction, text] of [['out', 'tap to client'] as const, ['back', 'client to tap'] as const]) {
     const medians = rates.map((all) => median(all.map((one) => one[direction])));
@@ -40,8 +42,12 @@ export async function compareTaps(
   }
 }
 
-async function measure(contender: Contender, tapclient: string): Promise<Rates> {
-  const inside = (where: keyof typeof names, ...words: string[]) => ['ip', 'netns', 'exec', names[where], ...words];
+async function measure(contender: Contender, tapclient: string, wrapper: readonly string[]): Promise<Rates> {
+  const inside = (where: keyof typeof names, ...words: string[]) => [
+    ...wrapper,
+    ...['ip', 'netns', 'exec', names[where]],
+    ...words,
+  ];
   const children: ChildProcess[] = [];
   for (const name of Object.values(names)) ip('netns', 'add', name);
   try {

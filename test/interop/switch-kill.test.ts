@@ -63,14 +63,14 @@ test('between two guests nothing is lost while a third stands still and gets eve
   await client('deaf');
   const [a, b] = [await Guest.join(path), await Guest.join(path)];
   await b.sendPatiently(frame(broadcast, mac(2)));
-  await a.next();
+  await nextFrom(a, mac(2));
   for (let n = 0; n < 2000; n++) {
     const flooded = frame(broadcast, mac(1));
     const unicast = frame(mac(2), mac(1));
     await a.sendPatiently(flooded);
     await a.sendPatiently(unicast);
-    expect(await b.next()).toEqual(flooded);
-    expect(await b.next()).toEqual(unicast);
+    expect(await nextFrom(b, mac(1))).toEqual(flooded);
+    expect(await nextFrom(b, mac(1))).toEqual(unicast);
   }
   for (const guest of [a, b]) guest.leave();
   expect((await child.kill()).stderr).toMatch(/^send_sock sending to fd \d+ Resource temporarily unavailable\n/);

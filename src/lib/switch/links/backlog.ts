@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Arena } from '../../os/index.ts';
+import { type Arena, yieldCpu } from '../../os/index.ts';
 import { MAX_PORTS } from '../plane/forwarder.ts';
 import { SLOT_STRIDE } from '../plane/frame-slots.ts';
 import type { Patience } from './patience.ts';
@@ -9,8 +9,17 @@ const SLOTS = 1024;
 const PORT_SLOTS = 512;
 /** Frames that are offered to a receiver at once. */
 export const RUN = 16;
-/** How often receivers are tried while frames are kept, in ms: a queue of 11 frames then carries 100,000 a second. */
-const INTERVAL = 0.1;
+/** How soon a receiver that took nothing is tried again, in ms. One that takes some is tried with every batch. */
+const INTERVAL = 0.02;
+/**
+ * A receiver that takes frames is let run for a moment with every batch, so that whoever sends to it does not get further
+ * ahead: until none is kept, it takes none for so many looks, or the time (ms) is up. Not longer, as it may be waiting for
+ * us to receive.
+ */
+const LOOKS = 6;
+const HOLD = 0.2;
+/** A receiver that took a frame within so many ms is one that takes frames. */
+const AT_WORK = 0.5;
 /**
  * A guest takes its frames in turns of about a millisecond, and much later when its host is busy. For so many ms frames
  * are kept for one that takes none.
@@ -49,10 +58,11 @@ export class Backlog {
   readonly #receivers: (Receiver | undefined)[] = new Array<Receiver | undefined>(MAX_PORTS).fill(undefined);
   /** When a port last took a frame, in ms. */
   readonly #took = new Float64Array(MAX_PORTS);
+  /** When it was tried in vain, in ms. */
+  readonly #refused = new Float64Array(MAX_PORTS);
   /** Ports for which frames are kept. */
   readonly #ports = new Int16Array(MAX_PORTS);
   #portCount = 0;
-  #tried = 0;
 
   constructor(memory: Arena, patience: Patience) {
     this.#memory = memory;
@@ -98,11 +108,30 @@ export class Backlog {
     }
   }
 
-  /** Tries every port, unless that was just done. `now` in ms. */
-  retry(now: number): void {
-    if (now - this.#tried < INTERVAL) return;
-    this.#tried = now;
-    for (let at = this.#portCount - 1; at >= 0; at--) this.#try(this.#ports[at]!, now);
+  /**
+   * Tries the ports for which frames are kept. `now` in ms.
+   * @returns whether a receiver takes frames and is behind all the same: then it helps to receive few
+   */
+  retry(now: number): boolean {
+    let isBehind = false;
+    for (let at = this.#portCount - 1; at >= 0; at--) {
+      const port = this.#ports[at]!;
+      if (now - this.#refused[port]! >= INTERVAL) this.#try(port, now);
+      if (!this.has(port) || now - this.#took[port]! >= AT_WORK) continue;
+      this.#hold(port, now);
+      if (this.has(port)) isBehind = true;
+    }
+    return isBehind;
+  }
+
+  #hold(port: number, began: number): void {
+    let looks = 0;
+    for (let now = began; this.has(port) && looks < LOOKS && now - began < HOLD; now = performance.now()) {
+      const before = this.#counts[port]!;
+      yieldCpu();
+      this.#try(port, now);
+      looks = this.#counts[port] === before ? looks + 1 : 0;
+    }
   }
 
   /** The port is gone, its frames with it. */
@@ -119,6 +148,7 @@ export class Backlog {
     this.#receivers[port] = receiver;
     this.#first[port] = slot;
     this.#took[port] = performance.now();
+    this.#refused[port] = 0;
     this.#ports[this.#portCount++] = port;
   }
 
@@ -128,10 +158,14 @@ export class Backlog {
       const result = receiver.sendKept(port, Math.min(RUN, this.#counts[port]!));
       if (result > 0) {
         this.#took[port] = now;
+        this.#refused[port] = 0;
         for (let sent = 0; sent < result; sent++) this.#drop(port);
       } else if (result !== -EAGAIN) receiver.loseKept(port, -result, this.#drop(port));
-      else if (now - this.#took[port]! < PATIENCE) return;
-      else this.#giveUp(port, receiver);
+      else if (now - this.#took[port]! >= PATIENCE) this.#giveUp(port, receiver);
+      else {
+        if (this.#took[port] !== now) this.#refused[port] = now;
+        return;
+      }
     }
   }
 

@@ -1,10 +1,13 @@
 import { constants } from 'node:os';
-import { yieldCpu } from '../../os/index.ts';
+import { sleepMicroseconds, yieldCpu } from '../../os/index.ts';
 import type { Counters } from '../counters.ts';
 import { MAX_PORTS } from '../plane/forwarder.ts';
 
 /** How often a frame to a full queue is tried again at once, with a chance for its receiver to run in between. */
 const RETRIES = 20;
+/** Then a few times more after a sleep, in microseconds: a receiver on another core may have to wake up first. */
+const SLEEPS = 3;
+const SLEEP = 50;
 const { EAGAIN } = constants.errno;
 
 /** Frames on their way, of which those from an index on are not sent yet. */
@@ -38,6 +41,10 @@ export class Patience {
     let result = -EAGAIN;
     for (let attempt = 0; attempt < RETRIES && result === -EAGAIN; attempt++) {
       yieldCpu();
+      result = unsent.sendFrom(index);
+    }
+    for (let attempt = 0; attempt < SLEEPS && result === -EAGAIN; attempt++) {
+      sleepMicroseconds(SLEEP);
       result = unsent.sendFrom(index);
     }
     return result;

@@ -193,7 +193,8 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
       let came = spinning.window > 0 ? lookOut() : 0;
       if (came === 0) came = sleep();
       if (came === STOP) return;
-      if (backlog.isWaiting) backlog.retry(performance.now());
+      if (backlog.isWaiting && backlog.retry(performance.now())) clients.most = 1;
+      else if (clients.most === 1) clients.most = BATCH;
       if (reporter.pending) reporter.catchUp();
       if (forwarder.pending) forwarder.catchUp();
       while (ends.length > 0) removeIfEnded(ends.pop()!);

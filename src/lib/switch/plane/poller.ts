@@ -14,7 +14,7 @@ import {
 /** Descriptors that one call tells of. The kernel moves those it told of to the end of its list, so none waits for ever. */
 const EVENTS = 64;
 /** What `doze` sleeps, in nanoseconds: epoll_wait has milliseconds only. */
-const DOZE = 100_000;
+const DOZE = 50_000;
 const TIMESPEC = { size: 16, nanoseconds: 8 } as const;
 
 /** Tells which of many descriptors have something to be read, whatever their number; only those are looked at. */
@@ -58,7 +58,7 @@ export class Poller {
     return Math.max(0, epollWait(this.#epoll, this.#address, EVENTS, timeout)); // negative: a signal came
   }
 
-  /** Sleeps until a descriptor has something, for a tenth of a millisecond at most. */
+  /** Sleeps until a descriptor has something, for a twentieth of a millisecond at most. */
   doze(): void {
     pollBriefly(this.#self, 1, this.#doze);
   }

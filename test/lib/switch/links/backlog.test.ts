@@ -138,14 +138,14 @@ describe('frames for a full queue', () => {
 });
 
 describe('a full queue', () => {
-  test('is tried 20 times more at once, and no more', () => {
+  test('is tried 23 times more, and no more', () => {
     let attempts = 0;
     const sendFrom = () => {
       attempts++;
       return -EAGAIN;
     };
     const result = patience.insist({ sendFrom }, 0);
-    expect([attempts, result]).toEqual([20, -EAGAIN]);
+    expect([attempts, result]).toEqual([23, -EAGAIN]);
   });
 
   test('is tried until it takes something, or says something else', () => {
