@@ -157,6 +157,18 @@ test('counts the disk space as du does', async () => {
   expect(readFileSync(at('superblock'), 'utf8')).toContain(`\nused ${used}\n`);
 });
 
+test('data may be a link to the files', async () => {
+  mkdirSync(at('elsewhere'));
+  writeFileSync(at('elsewhere/file'), 'x', { mode: 0o600 });
+  symlinkSync('elsewhere', at('data'));
+  const used = Number(execFileSync('du', ['-sk', 'data/'], { cwd, encoding: 'utf8' }).split('\t')[0]) * 1024;
+  expect(await humfsify('1000', '1001', '1M')).toEqual(silent);
+  expect(readFileSync(at('superblock'), 'utf8')).toContain(`\nused ${used}\n`);
+  expect(statSync(at('elsewhere/file'))).toMatchObject({ mode: 0o100755, uid: 1000, gid: 1001 });
+  expect(await humfsify('-r')).toEqual(silent);
+  expect(statSync(at('elsewhere/file'))).toMatchObject({ mode: 0o100600, uid: 0, gid: 0 });
+});
+
 test('--dry-run says what would be done, and does nothing', async () => {
   makeTree(cwd);
   const before = listing(cwd, 'data');
@@ -326,7 +338,8 @@ describe('as an ordinary user', () => {
 test('a signal ends it between two files, with nothing left over, and a second run goes on', async () => {
   mkdirSync(at('data'));
   const data = Directory.open(at('data'));
-  for (let i = 0; i < 3000; i++) data.create(`file ${i}`, new Uint8Array(), 0o640);
+  const files = 1500;
+  for (let i = 0; i < files; i++) data.create(`file ${i}`, new Uint8Array(), 0o640);
   data.close();
   const watcher = watch(cwd);
   const began = once(watcher, 'change');
@@ -338,7 +351,7 @@ test('a signal ends it between two files, with nothing left over, and a second r
   expect(readdirSync(cwd)).not.toContain('.humfsify');
   expect(readdirSync(cwd)).not.toContain('superblock');
   expect(await humfsify('1000', '1000', '1G')).toEqual(silent);
-  expect(metadataListing(cwd).filter((line) => line.endsWith(' file 644 1000:1000 416 0 0'))).toHaveLength(3000);
+  expect(metadataListing(cwd).filter((line) => line.endsWith(' file 644 1000:1000 416 0 0'))).toHaveLength(files);
 });
 
 test('two at once: the second is refused', async () => {
