@@ -13,7 +13,7 @@ const O_PATH = 0o10000000;
 const { O_RDONLY, O_RDWR, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-const SYS_mknodat = 259; // x86-64; the C library has the function since glibc 2.33 only
+const SYS_mknodat = process.arch === 'x64' ? 259 : 33; // asm/unistd_64.h, asm-generic/unistd.h; glibc has the function since 2.33 only
 
 /**
  * A directory that is held open. What lies in it is reached by its name alone and no symbolic link is followed, so
@@ -39,11 +39,6 @@ export class Directory {
   /** Opens a directory in this one. OsError ENOTDIR if the name is a link or anything else. */
   enter(name: string): Directory {
     return new Directory(this.#open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0));
-  }
-
-  /** The same, or undefined if there is nothing of that name. */
-  find(name: string): Directory | undefined {
-    return unlessMissing(() => this.enter(name));
   }
 
   /** The same, following a symbolic link. */
