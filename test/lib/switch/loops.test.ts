@@ -197,7 +197,7 @@ describe.each([
 
 describe('two guests with the same address', () => {
   const talk = (network: Recorder): void => {
-    for (let n = 0; n < 20; n++) network.pass(5 + (n % 2), frame(mac(7), mac(1)));
+    for (let n = 0; n < 30; n++) network.pass(5 + (n % 2), frame(mac(7), mac(1)));
   };
 
   test('the first keeps it, which is said once; what the other sends still arrives where it is meant for', () => {

@@ -55,8 +55,8 @@ export class EchoWatch {
   readonly #memory: Arena;
   readonly #log: LoopLog;
   readonly #words = new Int32Array(SHELVES * SHELF_WORDS);
-  /** One for each word of a frame. Random: frames that drive each other from one switch's memory do so in no other. */
-  readonly #keys = Int32Array.from({ length: ADDRESSES / 4 + BODY_WORDS }, () => (Math.random() * 2 ** 32) | 1);
+  /** Frames that drive each other from one switch's memory must do so in no other. */
+  readonly #seed = Math.trunc(Math.random() * 2 ** 32);
   /** The frame that was checked last, and its place; -1 if it was not known. */
   #hash = 0;
   #place = -1;
@@ -164,16 +164,19 @@ export class EchoWatch {
 
   #hashOf(offset: number, length: number, vlan: number, tag: number): number {
     const { u32 } = this.#memory;
-    const keys = this.#keys;
     const head = offset >> 2;
     const body = (offset + ADDRESSES + tag) >> 2;
-    const words = Math.min(BODY_WORDS, ((offset + length) >> 2) - body); // a last piece of a word does not count
-    let hash = Math.imul(length - tag, 0x9e37_79b1) + Math.imul(vlan, 0xc2b2_ae35);
-    for (let word = 0; word < ADDRESSES / 4; word++) hash = (hash + Math.imul(u32[head + word]!, keys[word]!)) | 0;
-    for (let word = 0; word < words; word++) {
-      hash = (hash + Math.imul(u32[body + word]!, keys[ADDRESSES / 4 + word]!)) | 0;
-    }
-    hash = Math.imul(hash ^ (hash >>> 15), 0x85eb_ca6b);
-    return hash ^ (hash >>> 13);
+    const end = Math.min(body + BODY_WORDS, (offset + length) >> 2); // a last piece of a word does not count
+    let hash = mix(mix(this.#seed, length - tag), vlan);
+    for (let word = head; word < head + ADDRESSES / 4; word++) hash = mix(hash, u32[word]!);
+    for (let word = body; word < end; word++) hash = mix(hash, u32[word]!);
+    return hash ^ (hash >>> 16);
   }
+}
+
+/** As Murmur3 does: every bit of a word counts in the whole hash. */
+function mix(hash: number, word: number): number {
+  const scrambled = Math.imul(word, 0xcc9e_2d51);
+  const mixed = hash ^ Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b87_3593);
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe654_6b64) | 0;
 }

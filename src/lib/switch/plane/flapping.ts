@@ -6,7 +6,7 @@
 import { ENTRY, HOME_SHIFT, PORT_MASK } from './mac-entry.ts';
 
 /** More moves in a second than this are no guest's that migrates. */
-const MAX_MOVES = 10;
+const MAX_MOVES = 20;
 /** Seconds for which an address is pinned; as often again as it spoke on its port and on others meanwhile. */
 const PIN_SECONDS = 5;
 const PINNED = 0xffff_ffff;
