@@ -99,7 +99,7 @@ async function run(restorer: Restorer, top: Level, { signal, progress }: Restore
   if (progress) await pace(new Restorer().walk(top), signal, () => void total++);
   let done = 0;
   await pace(restorer.walk(top), signal, () => progress?.(++done, total));
-  return restorer.result(top.directories ? 2 : 1);
+  return restorer.result(top.old && !top.directories ? 1 : 2);
 }
 
 function hasMetadata(root: Directory): boolean {
