@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { median } from '../support/compare.ts';
@@ -8,7 +8,7 @@ import type { Series } from './load.ts';
 const ADDRESSES = { near: '10.99.1.1', far: '10.99.1.2' };
 const SECONDS = '2';
 
-/** The end of the network namespace's name: two of them, and what is inside goes with them. */
+/** The two network namespaces. */
 const names = { near: `umlbench${process.pid}a`, far: `umlbench${process.pid}b` };
 
 interface Rates {
@@ -26,6 +26,10 @@ export async function compareTaps(
   tapclient: string,
   { contenders, rounds, wrapper }: Omit<Series, 'loads' | 'seconds'>,
 ): Promise<void> {
+  if (spawnSync('iperf3', ['--version']).error || process.getuid?.() !== 0) {
+    print('left out: it needs root and iperf3');
+    return;
+  }
   const rates = contenders.map((): Rates[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [index, contender] of contenders.entries()) {
