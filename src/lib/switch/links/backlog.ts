@@ -16,7 +16,7 @@ const INTERVAL = 0.02;
  * ahead: until none is kept, it takes none for so many looks, or the time (ms) is up. Not longer, as it may be waiting for
  * us to receive.
  */
-const LOOKS = 6;
+const LOOKS = 3;
 const HOLD = 0.2;
 /** A receiver that took a frame within so many ms is one that takes frames. */
 const AT_WORK = 0.5;
