@@ -65,6 +65,22 @@ export function dirtyExtents(chunk: Chunk, sectorSize: number): Extent[] {
   return extents;
 }
 
+/** The parts of a chunk that can be other than zeros: what the COW file holds, and where its backing file has data. */
+export function contentExtents(chunk: Chunk, sectorSize: number, backing: DataMap): Extent[] {
+  const { offset, length } = chunk;
+  const below = backing.dataExtents(offset, offset + length).map(({ start, end }) => ({
+    start: Math.floor((start - offset) / sectorSize) * sectorSize,
+    end: Math.min(Math.ceil((end - offset) / sectorSize) * sectorSize, length),
+  }));
+  const extents: Extent[] = [];
+  for (const { start, end } of [...dirtyExtents(chunk, sectorSize), ...below].sort((a, b) => a.start - b.start)) {
+    const last = extents.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else extents.push({ start, end });
+  }
+  return extents;
+}
+
 function truncated(path: string, expected: number, actual: number, step: MergeStep): CowError {
   return new CowError('truncated', path, { expected, actual, step });
 }

@@ -54,6 +54,18 @@ export class DataMap {
     }
   }
 
+  /** The parts of a range that may be data, whole if the file can't tell. */
+  dataExtents(start: number, end: number): Extent[] {
+    const extents: Extent[] = [];
+    for (let at = this.nextData(start); at !== undefined && at < end; ) {
+      const isKnown = at >= this.#start && at < this.#end;
+      const stop = isKnown ? Math.min(this.#end, end) : end;
+      extents.push({ start: at, end: stop });
+      at = stop < end ? this.nextData(stop) : undefined;
+    }
+    return extents;
+  }
+
   /** Whether a range is known to read as zeros. */
   isHole(start: number, end: number): boolean {
     const data = this.nextData(start);

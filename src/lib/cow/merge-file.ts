@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { constants, ftruncateSync, openSync, realpathSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { contentExtents } from './chunks.ts';
 import { keepOwner, syncDirectory } from './create.ts';
 import { about, CowError } from './error.ts';
-import { nonZeroExtents } from './extents.ts';
+import { DataMap, nonZeroExtents } from './extents.ts';
 import { hold, holdCreated, identify } from './held.ts';
 import { forEachChunk, type MergeOptions, MergeTarget } from './merge.ts';
 import { during, type MergeSource, openSource } from './source.ts';
@@ -62,10 +63,12 @@ async function mergeToNewFile(source: MergeSource, options: MergeToFileOptions, 
   try {
     if (existing) keepOwner(fd, existing);
     about(output, () => ftruncateSync(fd, source.header.size));
+    const backing = new DataMap(source.backing.fd);
     await forEachChunk(source, 'data', options, async (chunk, worker) => {
-      const bytes = await worker.read(chunk, chunk.offset, chunk.length);
-      for (const { start, end } of nonZeroExtents(bytes)) {
-        await to.write(bytes.subarray(start, end), chunk.offset + start);
+      for (const content of contentExtents(chunk, source.header.sectorSize, backing)) {
+        const offset = chunk.offset + content.start;
+        const bytes = await worker.read(chunk, offset, content.end - content.start);
+        for (const { start, end } of nonZeroExtents(bytes)) await to.write(bytes.subarray(start, end), offset + start);
       }
     });
     if (!isLazy) await to.sync();
