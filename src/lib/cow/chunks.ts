@@ -1,6 +1,6 @@
 import { hasBit, lastSet, runEnd } from './bitmap.ts';
 import { CowError } from './error.ts';
-import { DataMap, type Extent } from './extents.ts';
+import { BLOCK, DataMap, type Extent } from './extents.ts';
 import type { MergeSource, MergeStep } from './source.ts';
 
 /** Bytes of image that are handled at a time. */
@@ -65,15 +65,22 @@ export function dirtyExtents(chunk: Chunk, sectorSize: number): Extent[] {
   return extents;
 }
 
-/** The parts of a chunk that can be other than zeros: what the COW file holds, and where its backing file has data. */
+/**
+ * The parts of a chunk that can be other than zeros: what the COW file holds, and where its backing file has data. They
+ * are whole blocks, so that blocks of zeros are found in them.
+ */
 export function contentExtents(chunk: Chunk, sectorSize: number, backing: DataMap): Extent[] {
   const { offset, length } = chunk;
-  const below = backing.dataExtents(offset, offset + length).map(({ start, end }) => ({
-    start: Math.floor((start - offset) / sectorSize) * sectorSize,
-    end: Math.min(Math.ceil((end - offset) / sectorSize) * sectorSize, length),
-  }));
+  const unit = Math.max(BLOCK, sectorSize);
+  const below = backing.dataExtents(offset, offset + length);
+  const parts = [
+    ...dirtyExtents(chunk, sectorSize),
+    ...below.map(({ start, end }) => ({ start: start - offset, end: end - offset })),
+  ].sort((a, b) => a.start - b.start);
   const extents: Extent[] = [];
-  for (const { start, end } of [...dirtyExtents(chunk, sectorSize), ...below].sort((a, b) => a.start - b.start)) {
+  for (const part of parts) {
+    const start = Math.floor(part.start / unit) * unit;
+    const end = Math.min(Math.ceil(part.end / unit) * unit, length);
     const last = extents.at(-1);
     if (last && start <= last.end) last.end = Math.max(last.end, end);
     else extents.push({ start, end });

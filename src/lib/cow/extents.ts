@@ -1,7 +1,7 @@
 import { seekData, seekHole } from '../os/index.ts';
 
 /** What a file system allocates at the least: a hole is worth keeping from this size on. */
-const BLOCK = 4096;
+export const BLOCK = 4096;
 const ZEROS = Buffer.alloc(BLOCK);
 
 /** A part of a buffer, `end` exclusive. */
