@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createCow, openDisk } from '../src/lib/cow/index.ts';
 import { type Contender, compare } from './support/compare.ts';
@@ -28,6 +29,8 @@ const SIZE = 1 << 30;
 /** What is dirty is so in runs of this length, spread evenly. */
 const RUN = 32 << 10;
 const ROUNDS = 3;
+/** Milliseconds before each measurement. */
+const REST = 2000;
 const MTIME = 1_130_814_229;
 
 export async function run(print: (line: string) => void): Promise<void> {
@@ -40,7 +43,7 @@ export async function run(print: (line: string) => void): Promise<void> {
       for (const percent of [0, 10, 50, 100]) {
         await makeCow(directory, percent);
         print(`${backing} backing file, ${percent} % dirty, into a new file`);
-        await compare(print, newFile(directory, percent), { rounds: ROUNDS });
+        await compare(print, newFile(directory, backing === 'full' ? 100 : percent), { rounds: ROUNDS });
         print(`${backing} backing file, ${percent} % dirty, in place`);
         await compare(print, inPlace(directory, backing, percent), { rounds: ROUNDS });
         print(`peak memory of ours, into a new file: ${Math.round((await peakMemory(directory)) / 2 ** 20)} MiB`);
@@ -74,13 +77,14 @@ async function makeCow(directory: string, percent: number): Promise<void> {
   await disk.close();
 }
 
-function newFile(directory: string, percent: number): Contender[] {
+/** `written`: the percentage of the image that is written. */
+function newFile(directory: string, written: number): Contender[] {
   const out = join(directory, 'out');
   const contender = (name: string, file: string, args: string[], andSync = false): Contender => ({
     name,
-    once() {
+    async once() {
       rmSync(out, { force: true });
-      settle(directory);
+      await settle(directory);
       const took = timed(directory, file, args);
       return took + (andSync ? timed(directory, 'sync', [out]) : 0);
     },
@@ -92,7 +96,7 @@ function newFile(directory: string, percent: number): Contender[] {
     contender('ours, --no-sync', binary, ['--no-sync', 'cow', 'out']),
     contender('cp --sparse=always of the backing file', 'cp', ['--sparse=always', 'image', 'out']),
     contender('cp, then sync', 'cp', ['--sparse=always', 'image', 'out'], true),
-    theDisk(directory, percent),
+    theDisk(directory, written),
   ];
 }
 
@@ -101,12 +105,12 @@ function inPlace(directory: string, kind: 'sparse' | 'full', percent: number): C
   const work = join(directory, 'work');
   const contender = (name: string, file: string, andSync = false): Contender => ({
     name,
-    once() {
+    async once() {
       // a merge that is done again writes the same; only a hole and the time have to be brought back
       if (kind === 'sparse') for (const size of [0, SIZE]) truncateSync(image, size);
       utimesSync(image, MTIME, MTIME);
       timed(directory, 'cp', ['--sparse=always', 'cow', work]);
-      settle(directory);
+      await settle(directory);
       const took = timed(directory, file, ['-d', work]);
       const synced = andSync ? timed(directory, 'sync', [image]) : 0;
       utimesSync(image, MTIME, MTIME);
@@ -121,14 +125,14 @@ function inPlace(directory: string, kind: 'sparse' | 'full', percent: number): C
   ];
 }
 
-/** What the disk alone takes for what is dirty: zeros that are written in large pieces, and waited for. */
+/** What the disk alone takes for as many bytes: zeros that are written in large pieces, and waited for. */
 function theDisk(directory: string, percent: number): Contender {
   const out = join(directory, 'zeros');
   const megabytes = Math.round((SIZE * percent) / 100 / 2 ** 20);
   return {
-    name: 'the disk: dd conv=fsync of what is dirty',
-    once() {
-      settle(directory);
+    name: 'the disk: dd conv=fsync of as many bytes',
+    async once() {
+      await settle(directory);
       const took = timed(directory, 'dd', ['if=/dev/zero', `of=${out}`, 'bs=1M', `count=${megabytes}`, 'conv=fsync']);
       rmSync(out);
       return took;
@@ -151,9 +155,13 @@ async function peakMemory(directory: string): Promise<number> {
   return peak;
 }
 
-/** Lets the file system end what the last contender began: deleting a large file keeps its journal busy. */
-function settle(directory: string): void {
+/**
+ * Lets the file system end what the last contender began, and the disk rest: deleting a large file keeps the journal
+ * busy, and the disks of virtual machines are given so many bytes in advance, then fewer a second.
+ */
+async function settle(directory: string): Promise<void> {
   timed(directory, 'sync', ['-f', directory]);
+  await setTimeout(REST);
 }
 
 function timed(cwd: string, file: string, args: readonly string[]): number {

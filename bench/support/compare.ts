@@ -6,8 +6,8 @@ export interface Contender {
 }
 
 /**
- * Measures contenders in turn, round by round, so that what else the machine does falls on all of them alike, and
- * prints a line for each: the median, the least, and the median as a ratio to the first contender's.
+ * Measures contenders in turn, round by round, another one first each time, so that what else the machine does
+ * and what the one before leaves it to do fall on all of them alike, and prints a line for each: the median, the least, and the median as a ratio to the first contender's.
  * @param unit what the measure counts, for the print; bigger is worse
  */
 export async function compare(
@@ -17,7 +17,9 @@ export async function compare(
 ): Promise<void> {
   const measures = contenders.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
-    for (const [index, contender] of contenders.entries()) {
+    for (const turn of contenders.keys()) {
+      const index = (round + turn) % contenders.length;
+      const contender = contenders[index]!;
       const began = performance.now();
       const measure = await contender.once();
       measures[index]?.push(measure ?? performance.now() - began);
