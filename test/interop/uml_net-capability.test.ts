@@ -118,8 +118,9 @@ describe('the environment', () => {
 
   test('no directory of its choice holds the addon that is loaded', async () => {
     // All others are of no use; /mnt is where the two programs are to be found in there, wherever the clone is.
-    writeFileSync(join(directory, 'plain'), '');
-    const shown = `mount --bind ${directory} /mnt && mount --bind ${plain} /mnt/plain`;
+    mkdirSync(join(directory, 'plain'));
+    writeFileSync(join(directory, 'plain/uml_net'), ''); // a mount point: the program goes by its name
+    const shown = `mount --bind ${directory} /mnt && mount --bind ${plain} /mnt/plain/uml_net`;
     const hide = `${shown} && for at in /dev/shm /tmp /var/tmp; do mount -t tmpfs -o noexec none $at; done && exec "$@"`;
     const call = async (program: string): Promise<string> => {
       const [file, ...words] = namespace.inside(
@@ -135,7 +136,7 @@ describe('the environment', () => {
       const { text, stderr } = await callHelper('dgram', [file, ...words], { program: 'as given', env });
       return text + stderr;
     };
-    expect(await call('/mnt/plain')).toMatch(/^\* modprobe tun\n/);
+    expect(await call('/mnt/plain/uml_net')).toMatch(/^\* modprobe tun\n/);
     expect(await call('/mnt/uml_net')).toBe(
       "uml: none of /dev/shm, /tmp, /var/tmp can hold a program's unnamed file\n",
     );
