@@ -1,42 +1,29 @@
 /** Our switch and the kernel's bridge, joined by two taps: without spanning tree a loop that a bridge never ends. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Child, root, runProgram, spawnProgram, temporaryDirectory } from '../support/run.ts';
+import { type NamedNamespace, namedNamespace } from '../support/namespace.ts';
+import { type Child, root, temporaryDirectory } from '../support/run.ts';
 
-const namespace = `umlloop${process.pid}`;
-const tsx = import.meta.resolve('tsx');
 const TAPS = ['swa', 'swb'];
 /** Frames that the few of this test can't add up to, and a storm passes in a moment. */
 const STORM = 2000;
 
-/** Runs a command inside the namespace. */
-async function inside(...command: string[]): Promise<string> {
-  const { status, stdout, stderr } = await runProgram('ip', ['netns', 'exec', namespace, ...command]);
-  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
-  return stdout;
-}
-
-function spawnInside(...words: string[]): Child {
-  return spawnProgram('ip', ['netns', 'exec', namespace, process.execPath, '--import', tsx, ...words]);
-}
+let namespace: NamedNamespace;
 
 beforeEach(async () => {
-  const { status, stderr } = await runProgram('ip', ['netns', 'add', namespace]);
-  if (status !== 0) throw new Error(stderr);
-  await inside('ip', 'link', 'add', 'br0', 'type', 'bridge', 'stp_state', '0');
+  namespace = await namedNamespace('umlloop');
+  await namespace.run('ip', 'link', 'add', 'br0', 'type', 'bridge', 'stp_state', '0');
   for (const tap of TAPS) {
-    await inside('ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap');
-    await inside('ip', 'link', 'set', tap, 'master', 'br0');
-    await inside('ip', 'link', 'set', tap, 'up');
+    await namespace.run('ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap');
+    await namespace.run('ip', 'link', 'set', tap, 'master', 'br0');
+    await namespace.run('ip', 'link', 'set', tap, 'up');
   }
 });
 
-afterEach(async () => {
-  await runProgram('ip', ['netns', 'del', namespace]);
-});
+afterEach(() => namespace.remove());
 
 async function startGuest(path: string): Promise<Child> {
-  const guest = spawnInside(join(root, 'test/lib/switch/guest-process.ts'), path);
+  const guest = namespace.spawn(join(root, 'test/lib/switch/guest-process.ts'), path);
   await guest.waitFor(/joined\n/);
   return guest;
 }
@@ -51,10 +38,10 @@ const copies = (guest: Child, line: string): number => guest.stdout.split('\n').
 test('a loop through the bridge of the kernel is cut, and guests get one of each frame', async () => {
   const path = join(temporaryDirectory(), 'ctl');
   const words = TAPS.flatMap((tap) => ['-tap', tap]);
-  const child = spawnInside(join(root, 'src/main.ts'), 'uml_switch', '-unix', path, ...words);
+  const child = namespace.spawn(join(root, 'src/main.ts'), 'uml_switch', '-unix', path, ...words);
   await child.waitFor(/attached to unix socket .*\nNew connection\nNew connection\n/);
   const [a, b] = [await startGuest(path), await startGuest(path)];
-  await inside('ip', 'link', 'set', 'br0', 'up');
+  await namespace.run('ip', 'link', 'set', 'br0', 'up');
   const said = child.waitFor(/^A loop: frames from port \d come back on port \d; they are dropped there$/m);
   let number = 0;
   const speak = async (): Promise<string[]> => {
@@ -73,7 +60,7 @@ test('a loop through the bridge of the kernel is cut, and guests get one of each
   for (const line of lines) expect([line, copies(a, line) + copies(b, line)]).toEqual([line, 1]);
   for (const tap of TAPS) {
     for (const way of ['rx', 'tx']) {
-      const passed = await inside('cat', `/sys/class/net/${tap}/statistics/${way}_packets`);
+      const passed = await namespace.run('cat', `/sys/class/net/${tap}/statistics/${way}_packets`);
       expect(Number(passed)).toBeLessThan(STORM);
     }
   }

@@ -1,46 +1,33 @@
 /** The host on our switch: a tap device in a network namespace of the test's own. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Child, root, runProgram, spawnProgram, temporaryDirectory } from '../support/run.ts';
+import { type NamedNamespace, namedNamespace } from '../support/namespace.ts';
+import { type Child, root, temporaryDirectory } from '../support/run.ts';
 
-const namespace = `umlsw${process.pid}`;
-const tsx = import.meta.resolve('tsx');
 const HOST = '10.99.0.1';
 const GUEST = '10.99.0.2';
 const GUEST_MAC = Buffer.from('02fefe000002', 'hex');
 
-/** Runs a command inside the namespace. */
-async function inside(...command: string[]): Promise<string> {
-  const { status, stdout, stderr } = await runProgram('ip', ['netns', 'exec', namespace, ...command]);
-  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
-  return stdout;
-}
-
-function spawnInside(...words: string[]): Child {
-  return spawnProgram('ip', ['netns', 'exec', namespace, process.execPath, '--import', tsx, ...words]);
-}
+let namespace: NamedNamespace;
 
 beforeEach(async () => {
-  const { status, stderr } = await runProgram('ip', ['netns', 'add', namespace]);
-  if (status !== 0) throw new Error(stderr);
-  await inside('ip', 'tuntap', 'add', 'dev', 'swtap', 'mode', 'tap');
-  await inside('ip', 'addr', 'add', `${HOST}/24`, 'dev', 'swtap');
-  await inside('ip', 'link', 'set', 'swtap', 'up');
+  namespace = await namedNamespace('umlsw');
+  await namespace.run('ip', 'tuntap', 'add', 'dev', 'swtap', 'mode', 'tap');
+  await namespace.run('ip', 'addr', 'add', `${HOST}/24`, 'dev', 'swtap');
+  await namespace.run('ip', 'link', 'set', 'swtap', 'up');
 });
 
-afterEach(async () => {
-  await runProgram('ip', ['netns', 'del', namespace]);
-});
+afterEach(() => namespace.remove());
 
 async function startSwitch(): Promise<{ child: Child; path: string }> {
   const path = join(temporaryDirectory(), 'ctl');
-  const child = spawnInside(join(root, 'src/main.ts'), 'uml_switch', '-unix', path, '-tap', 'swtap');
+  const child = namespace.spawn(join(root, 'src/main.ts'), 'uml_switch', '-unix', path, '-tap', 'swtap');
   await child.waitFor(/attached to unix socket '.*' tap device 'swtap'\nNew connection\n/);
   return { child, path };
 }
 
 async function startGuest(path: string): Promise<Child> {
-  const guest = spawnInside(join(root, 'test/lib/switch/guest-process.ts'), path);
+  const guest = namespace.spawn(join(root, 'test/lib/switch/guest-process.ts'), path);
   await guest.waitFor(/joined\n/);
   return guest;
 }
@@ -77,10 +64,10 @@ test('the host pings a guest through the switch, with frames of every size', asy
   const { child, path } = await startSwitch();
   const guest = await startGuest(path);
   const other = await startGuest(path);
-  await inside('ip', 'link', 'set', 'swtap', 'mtu', '9000');
+  await namespace.run('ip', 'link', 'set', 'swtap', 'mtu', '9000');
   for (const size of [56, 1472, 8972]) {
-    await inside('ip', 'neigh', 'flush', 'dev', 'swtap');
-    const ping = inside('ping', '-c', '1', '-W', '20', '-s', String(size), GUEST);
+    await namespace.run('ip', 'neigh', 'flush', 'dev', 'swtap');
+    const ping = namespace.run('ping', '-c', '1', '-W', '20', '-s', String(size), GUEST);
     guest.write(answer(await nextFrame(guest, ARP_FOR_GUEST)));
     const echo = await nextFrame(guest, PING);
     expect(echo).toHaveLength(14 + 20 + 8 + size);
@@ -96,7 +83,7 @@ test('the host pings a guest through the switch, with frames of every size', asy
 test('guests go on when the tap device is deleted', async () => {
   const { child, path } = await startSwitch();
   const guest = await startGuest(path);
-  await inside('ip', 'link', 'del', 'swtap');
+  await namespace.run('ip', 'link', 'del', 'swtap');
   await child.waitFor(/Reading tap data: File descriptor in bad state\n/);
   const other = await startGuest(path);
   const hello = `ffffffffffff02000000000108${'00'.repeat(47)}\n`;
@@ -106,7 +93,7 @@ test('guests go on when the tap device is deleted', async () => {
 });
 
 test('a tap that is down costs its frames, not the switch', async () => {
-  await inside('ip', 'link', 'set', 'swtap', 'down');
+  await namespace.run('ip', 'link', 'set', 'swtap', 'down');
   const { child, path } = await startSwitch();
   const [a, b] = [await startGuest(path), await startGuest(path)];
   const hello = `ffffffffffff02000000000108${'11'.repeat(47)}\n`;
