@@ -32,13 +32,18 @@ class Network {
     this.#cables[cable]!.queues[0].push(bytes);
   }
 
+  /** What is under way is lost. */
+  lose(): void {
+    for (const { queues } of this.#cables) for (const queue of queues) queue.length = 0;
+  }
+
   /** The ports at both ends of a cable are gone. */
   unplug(cable: number): void {
     const [{ ends } = expect.fail('no such cable')] = this.#cables.splice(cable, 1);
     for (const [node, port] of ends) this.switches[node]!.forwarder.removePort(port);
   }
 
-  /** Guests send frames, all at once. How many times they went over cables, which ends at `most`. */
+  /** Guests send frames, all at once. How many times they went over cables; after `most` what is still under way stays so. */
   run(frames: readonly (readonly [End, Buffer])[], most = STORM): number {
     this.got.clear();
     for (const [[node, port], bytes] of frames) this.#pass(node, port, bytes);
@@ -155,6 +160,30 @@ describe.each([
         network.wait(1);
       }
       for (const each of network.switches) expect(each.log.length).toBeGreaterThan(0);
+    },
+  );
+
+  test.each(Array.from({ length: 20 }, (_each, seed) => seed))(
+    'once they cut it, they know no address where it only came by in a circle (%i)',
+    (seed) => {
+      const network = make(seed);
+      const areAllTold = (): boolean => network.switches.every(({ log }) => log.some((line) => line.includes('loop')));
+      // Frames get lost in the queues of a storm, so that no circle is proof enough before the next guest speaks.
+      for (const guest of guests) {
+        network.run([[guest, hello(guest)]], 8);
+        network.lose();
+      }
+      const speaker = guests[0]!;
+      for (let round = 0; !areAllTold(); round++) {
+        if (round === 20) expect.fail('nobody notices the loop');
+        network.send(speaker, hello(speaker));
+      }
+      network.send(speaker, hello(speaker));
+      for (const to of guests.slice(1)) {
+        network.send(speaker, frame(addressOf(to), addressOf(speaker)));
+        // perhaps twice: a switch that has it on a port of its own does not look for what came before
+        expect([to, Math.min(network.copies(to), 1)]).toEqual([to, 1]);
+      }
     },
   );
 

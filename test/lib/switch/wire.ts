@@ -50,6 +50,7 @@ export class Control {
 function wait<T>(fd: number, attempt: () => T | undefined): Promise<T> {
   const value = attempt();
   if (value !== undefined) return Promise.resolve(value);
+  const tooLate = new Error(`nothing came in ${PATIENCE_MS} ms`); // made here, where the stack tells who waits
   return new Promise((resolve, reject) => {
     const watcher = watch(fd, {
       readable() {
@@ -62,7 +63,7 @@ function wait<T>(fd: number, attempt: () => T | undefined): Promise<T> {
     });
     const timer = setTimeout(() => {
       watcher.close();
-      reject(new Error(`nothing came in ${PATIENCE_MS} ms`));
+      reject(tooLate);
     }, PATIENCE_MS);
   });
 }

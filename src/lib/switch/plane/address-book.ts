@@ -88,6 +88,7 @@ export class AddressBook {
     const now = this.#now;
     const isWatching = this.#echoes.isWatching(now);
     const first = isWatching ? this.#echoes.check(port, offset, length, vlan, tag, now) : FRESH;
+    if (this.#echoes.isLoop && this.#table.pins) this.#table.forgetAll(); // many are known where they only came by
     this.#table.pins = !this.#echoes.isLoop;
     if (first !== FRESH) {
       if (first >= 0) this.#learn(low, high, first); // it may have moved before we knew

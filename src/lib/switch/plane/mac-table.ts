@@ -96,6 +96,11 @@ export class MacTable {
     this.#lives[port]!++;
   }
 
+  /** Forgets every address. */
+  forgetAll(): void {
+    for (let port = 0; port < this.#lives.length; port++) this.#lives[port]!++;
+  }
+
   /** Addresses that are known: LISTED.size words for each. */
   list(filter: EntryFilter, now: number): Uint32Array {
     return this.#collect(filter, now, () => {});
