@@ -8,6 +8,7 @@ import { Embedded } from '../lib/switch/embedded.ts';
 import { broadcast, frame, Guest, mac, newAddress, requestV3 } from '../lib/switch/wire.ts';
 import { hostsOnBridge } from '../support/hosts.ts';
 import { type Child, runTool, spawnProgram, spawnTool, temporaryDirectory } from '../support/run.ts';
+import { startPlug, startVdeSwitch, withLength } from '../support/vde.ts';
 
 async function startSwitch(...args: string[]): Promise<{ child: Child; control: string; directory: string }> {
   const home = temporaryDirectory();
@@ -17,31 +18,6 @@ async function startSwitch(...args: string[]): Promise<{ child: Child; control: 
   await child.waitFor(/attached to unix socket .*\n/);
   return { child, control, directory };
 }
-
-/** vde_plug takes and gives frames with their length before them, two bytes. */
-const withLength = (bytes: Buffer) => Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);
-
-/** vde_plug, whose input is given and whose output is read as lines of hexadecimal digits, each a frame. */
-function startPlug(at: string): Child {
-  return spawnProgram(process.execPath, ['-e', PLUG, at]);
-}
-
-const PLUG = `
-const plug = require('node:child_process').spawn('vde_plug', [process.argv[1]], { stdio: ['pipe', 'pipe', 'inherit'] });
-let bytes = Buffer.alloc(0);
-plug.stdout.on('data', (more) => {
-  bytes = Buffer.concat([bytes, more]);
-  while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE()) {
-    const end = 2 + bytes.readUInt16BE();
-    process.stdout.write(bytes.subarray(2, end).toString('hex') + '\\n');
-    bytes = bytes.subarray(end);
-  }
-});
-plug.on('exit', () => process.exit());
-require('node:readline').createInterface(process.stdin).on('line', (line) => {
-  if (line === 'kill') plug.kill('SIGKILL');
-  else plug.stdin.write(Buffer.from(line, 'hex'));
-});`;
 
 const said = (bytes: Buffer) => new RegExp(`^${bytes.toString('hex')}\n`, 'm');
 const plugged = (child: Child) => child.waitFor(/New connection\n/);
@@ -73,9 +49,7 @@ test('vde_plug on a directory and on the control socket, and a guest of UML: one
 
 test('vde_switch and ours, joined by a cable of vde_plugs, are one Ethernet', async () => {
   const { child, control, directory } = await startSwitch();
-  const theirs = join(temporaryDirectory(), 'vde');
-  const vde = spawnProgram('vde_switch', ['-s', theirs, '--nostdin', '-x']);
-  while (!existsSync(join(theirs, 'ctl'))) await new Promise((resolve) => setTimeout(resolve, 20));
+  const { directory: theirs } = await startVdeSwitch();
   const [here, also, there] = [
     await Guest.join(control),
     await Guest.join(control),
@@ -95,7 +69,6 @@ test('vde_switch and ours, joined by a cable of vde_plugs, are one Ethernet', as
   expect((await also.next()).subarray(0, 12)).toEqual(hello.subarray(0, 12)); // and not the answer
   for (const guest of [here, also, there]) guest.leave();
   await cable.kill();
-  await vde.kill();
 });
 
 test('two hundred frames in one go reach vde_plug whole', async () => {
@@ -222,12 +195,9 @@ test("a directory that was there stays, with what is somebody else's", async () 
 
 test('a directory that vde_switch serves is not taken over', async () => {
   const home = temporaryDirectory();
-  const directory = join(home, 'vde');
-  const vde = spawnProgram('vde_switch', ['-s', directory, '--nostdin', '-x']);
-  while (!existsSync(join(directory, 'ctl'))) await new Promise((resolve) => setTimeout(resolve, 20));
+  const { directory } = await startVdeSwitch();
   const { status, stderr } = await runTool('uml_switch', ['-unix', join(home, 'ctl'), '--vde', directory]);
   expect(status).toBe(1);
   expect(stderr).toContain(`The vde socket '${directory}/ctl' has another server attached to it\n`);
   expect(existsSync(join(home, 'ctl'))).toBe(false);
-  await vde.kill();
 });
