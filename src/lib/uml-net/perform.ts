@@ -32,9 +32,9 @@ export function perform(call: Call, caller: Caller): Outcome {
     case 'address':
       return address(call, caller, transcript);
     case 'slip-up':
-      return slipUp(call, transcript);
+      return slipUp(call, caller, transcript);
     case 'slip-down':
-      return slipDown(call, transcript);
+      return slipDown(call, caller, transcript);
   }
 }
 
@@ -63,15 +63,21 @@ function address(call: Extract<Call, { kind: 'address' }>, caller: Caller, trans
     return { status: 0, text: "Device doesn't contain only alphanumeric characters\n" };
   }
   if (!ownsDevice(call.device, caller)) {
-    return { status: 1, text: `uml_net : '${call.device}' is no device of yours\n` };
+    return { status: 1, text: noDeviceOfYours(call.device) };
   }
   changeAddress(call, transcript, caller.uid === 0 ? 'always' : 'if routed');
   return { status: 0, text: transcript.text };
 }
 
-function slipUp({ line, gate, peer }: Extract<Call, { kind: 'slip-up' }>, transcript: Transcript): Outcome {
+function slipUp(
+  { line, gate, peer }: Extract<Call, { kind: 'slip-up' }>,
+  caller: Caller,
+  transcript: Transcript,
+): Outcome {
   const device = slipDevice('Setting', transcript, () => makeSlip(line));
-  if (device === undefined || !configureSlip(transcript, device, gate)) return { status: 1, text: transcript.text };
+  if (device === undefined) return { status: 1, text: transcript.text };
+  if (peer !== undefined && !ownsDevice(device, caller)) return { status: 1, text: noDeviceOfYours(device) };
+  if (!configureSlip(transcript, device, gate)) return { status: 1, text: transcript.text };
   forwardPackets(transcript);
   if (peer !== undefined) {
     changeAddress({ operation: 'add', device, address: peer, netmask: undefined }, transcript, 'always');
@@ -79,16 +85,25 @@ function slipUp({ line, gate, peer }: Extract<Call, { kind: 'slip-up' }>, transc
   return { status: 0, text: transcript.text };
 }
 
-function slipDown({ line, peer }: Extract<Call, { kind: 'slip-down' }>, transcript: Transcript): Outcome {
+function slipDown(
+  { line, peer }: Extract<Call, { kind: 'slip-down' }>,
+  caller: Caller,
+  transcript: Transcript,
+): Outcome {
   const device = slipDevice('Getting', transcript, () => slipName(line));
   if (device === undefined) return { status: 1, text: transcript.text };
-  if (peer !== undefined) {
+  if (peer !== undefined && ownsDevice(device, caller)) {
     changeAddress({ operation: 'del', device, address: peer, netmask: undefined }, transcript, 'if routed');
   }
   return { status: takeDown(transcript, device) ? 0 : 1, text: transcript.text };
 }
 
-/** The interface of a line. That the caller has the line open is proof enough that the interface is its own. */
+const noDeviceOfYours = (device: string): string => `uml_net : '${device}' is no device of yours\n`;
+
+/**
+ * The interface of a line. That the caller has the line open is proof enough that the interface may come up and go down
+ * for it; the addresses behind it are root's to say, as nothing tells later calls whose a SLIP interface is.
+ */
 function slipDevice(doing: string, transcript: Transcript, find: () => string): string | undefined {
   try {
     return find();
