@@ -58,4 +58,41 @@ test('with a group that two kernels are in', async () => {
     expect(await kernel.ping(`10.43.0.${3 - index}`)).toBe('3 received'); // past the switch
   }
   expect(child.stderr).toBe('');
+  await child.kill();
 });
+
+test.each([
+  ['ipv4', 44, '239.98.0.44'],
+  ['ipv6', 45, 'ff02::98:45%wire'],
+] as const)(
+  'frames for an address in a group go to the one kernel that it is behind, over %s',
+  async (family, vni, group) => {
+    const [first, second] = kernels as [Host, Host];
+    // No device has anything to say of its own, so that the counters are those of our frames.
+    for (const host of [ours, first, second]) {
+      await host.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
+    }
+    const device = `vx${vni}`;
+    for (const [index, kernel] of kernels.entries()) {
+      const [address] = group.split('%');
+      await addKernelDevice(kernel, vni, `group ${address} local ${kernel[family]} dev wire`, MTU[family]);
+      await kernel.ip(`addr add 10.${vni}.0.${index + 2}/24 dev ${device}`);
+    }
+    await ours.addTap(`tap${vni}`, `10.${vni}.0.1/24`, MTU[family]);
+    const local = family === 'ipv4' ? `,${ours.ipv4}` : '';
+    const { child } = await ours.startSwitch('-tap', `tap${vni}`, '--vxlan', `${vni},${group}${local}`);
+    const received = async (host: Host): Promise<number> =>
+      JSON.parse(await host.ip(`-j -s link show ${device}`))[0].stats64.rx.packets;
+
+    await ours.ping(`10.${vni}.0.2`); // the question who has the address goes to everybody
+    await second.ping(`10.${vni}.0.1`);
+    const before = [await received(first), await received(second)] as const;
+    expect(before[1]).toBeGreaterThan(0);
+    const pings = 20;
+    await ours.run('ping', '-q', '-c', String(pings), '-i', '0.02', '-s', '1000', `10.${vni}.0.2`);
+    expect((await received(first)) - before[0]).toBeGreaterThanOrEqual(pings);
+    expect((await received(second)) - before[1]).toBe(0);
+    expect(child.stderr).toBe('');
+    await child.kill();
+  },
+);

@@ -78,7 +78,7 @@ export function openVxlan({ vni, local, remote }: Spec<'vxlan'>, fds: number[]):
     setMulticast(fd, ipVersion(to), { via, ttl: GROUP_TTL, loop: 'off' });
   }
   const from = group ? ({ take: 'all' } as const) : ({ take: 'host', address: to } as const);
-  return { kind: 'inet', port: 'vxlan', fd, sendFd: fd, to, from, vni };
+  return { kind: 'inet', port: 'vxlan', fd, sendFd: fd, to, from, vxlan: { vni, peers: group ? 'group' : 'one' } };
 }
 
 function addressOf({ address, port }: Endpoint): InetAddress {

@@ -4,7 +4,7 @@ import type { Reporter } from '../plane/reporter.ts';
 import type { PortKind } from '../ports.ts';
 import type { Backlog, Receiver } from './backlog.ts';
 import type { LinkParts } from './index.ts';
-import { type Envelope, OUTBOX_SIZE, type Outbox } from './outbox.ts';
+import { type Envelopes, OUTBOX_SIZE, type Outbox } from './outbox.ts';
 import type { Patience, Unsent } from './patience.ts';
 
 const { EAGAIN, ECONNRESET, ENOTCONN, EPIPE } = constants.errno;
@@ -19,7 +19,7 @@ export interface FrameQueueOptions {
   kind: PortKind;
   /** Where frames go. */
   fd: number;
-  envelope: Envelope;
+  envelopes: Envelopes;
 }
 
 /** The frames of a batch that are for one port with a socket of its own. */
@@ -27,7 +27,7 @@ export class FrameQueue implements Unsent, Receiver {
   readonly #port: number;
   readonly #kind: PortKind;
   readonly #fd: number;
-  readonly #envelope: Envelope;
+  readonly #envelopes: Envelopes;
   readonly #outbox: Outbox;
   readonly #patience: Patience;
   readonly #backlog: Backlog;
@@ -41,13 +41,13 @@ export class FrameQueue implements Unsent, Receiver {
   isClosed = false;
 
   constructor(
-    { port, kind, fd, envelope }: FrameQueueOptions,
+    { port, kind, fd, envelopes }: FrameQueueOptions,
     { outbox, patience, backlog, reporter, counters, onEnd }: LinkParts,
   ) {
     this.#port = port;
     this.#kind = kind;
     this.#fd = fd;
-    this.#envelope = envelope;
+    this.#envelopes = envelopes;
     this.#outbox = outbox;
     this.#patience = patience;
     this.#backlog = backlog;
@@ -71,7 +71,8 @@ export class FrameQueue implements Unsent, Receiver {
   flush(): void {
     if (this.#count === 0) return;
     for (let index = 0; index < this.#count; index++) {
-      this.#outbox.set(index, this.#envelope, this.#offsets[index]!, this.#lengths[index]!);
+      const offset = this.#offsets[index]!;
+      this.#outbox.set(index, this.#envelopes.of(offset), offset, this.#lengths[index]!);
     }
     let sent = 0;
     while (sent < this.#count) sent += this.#sendOrLose(sent);
@@ -115,7 +116,7 @@ export class FrameQueue implements Unsent, Receiver {
   /** Between batches, as all sending of what is kept. */
   sendKept(port: number, count: number): number {
     this.#backlog.visit(port, count, (index, offset, length) => {
-      this.#outbox.set(index, this.#envelope, offset, length);
+      this.#outbox.set(index, this.#envelopes.of(offset), offset, length);
     });
     return this.#outbox.send(this.#fd, 0, count);
   }

@@ -14,6 +14,7 @@ import { PacketLink } from './packet-link.ts';
 import { Patience } from './patience.ts';
 import { PortNames } from './port-names.ts';
 import { TapLink } from './tap-link.ts';
+import { Vteps } from './vteps.ts';
 
 /** Which datagrams of an inet link are its peer's. Addresses are raw, as the kernel gives them. */
 export type SourceRule =
@@ -45,7 +46,8 @@ export interface PacketLinkSpec {
 
 /**
  * UDP sockets with one frame a datagram: frames come on `fd` and go out on `sendFd` (which may be the same), to the
- * address `to` if that is not connected. With `vni` the datagrams are VXLAN's.
+ * address `to` if that is not connected. With `vxlan` the datagrams are VXLAN's: of one peer, or of a group, whose members
+ * also send to each other.
  */
 export interface InetLinkSpec {
   kind: 'inet';
@@ -54,7 +56,7 @@ export interface InetLinkSpec {
   sendFd: number;
   to: Uint8Array | undefined;
   from: SourceRule;
-  vni?: number | undefined;
+  vxlan?: { vni: number; peers: 'one' | 'group' } | undefined;
 }
 
 /** What all links share. */
@@ -83,6 +85,7 @@ export interface LinkParts extends LinkContext {
   /** It also tells where datagrams came from. */
   readonly namedInbox: Inbox;
   readonly outbox: Outbox;
+  readonly vteps: Vteps;
 }
 
 /** The links of a switch. */
@@ -91,6 +94,8 @@ export interface Links {
   readonly clients: DaemonLink;
   /** Frames for ports whose queue is full. */
   readonly backlog: Backlog;
+  /** Where addresses are beyond VXLAN groups. */
+  readonly vteps: Vteps;
   /** The link of a port that has a descriptor of its own. */
   open(port: number, spec: OwnLinkSpec): OwnLink;
 }
@@ -107,9 +112,11 @@ export function makeLinks(dataFd: number, context: LinkContext): Links {
     inbox: new Inbox(memory, slots, 'no names'),
     namedInbox: new Inbox(memory, slots, 'names'),
     outbox: new Outbox(memory),
+    vteps: new Vteps(memory),
   };
   return {
     backlog: parts.backlog,
+    vteps: parts.vteps,
     clients: new DaemonLink(dataFd, parts),
     open(port, spec) {
       switch (spec.kind) {

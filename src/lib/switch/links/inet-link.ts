@@ -1,13 +1,14 @@
 import type { Arena } from '../../os/index.ts';
 import type { Counters } from '../counters.ts';
-import type { Forwarder } from '../plane/forwarder.ts';
+import { type Forwarder, MIN_FRAME } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots } from '../plane/frame-slots.ts';
 import type { Backlog } from './backlog.ts';
 import { FrameQueue } from './frame-queue.ts';
 import type { Inbox } from './inbox.ts';
 import type { InetLinkSpec, LinkParts, OwnLink } from './index.ts';
-import type { Envelope } from './outbox.ts';
+import type { Envelope, Envelopes } from './outbox.ts';
 import { SourceFilter } from './source-filter.ts';
+import type { VtepGroup, Vteps } from './vteps.ts';
 import { encodeVxlanHeader, isVxlanOf, VXLAN_HEADER } from './vxlan.ts';
 
 /** In the room that PortNames has for a port, whose link keeps its peer's address there: behind the longest address. */
@@ -29,8 +30,12 @@ export class InetLink implements OwnLink {
   readonly #backlog: Backlog;
   readonly #filter: SourceFilter;
   readonly #queue: FrameQueue;
+  readonly #vteps: Vteps;
+  /** The group that its peers are in, for VXLAN. */
+  readonly #group: VtepGroup | undefined;
 
-  constructor(port: number, { fd, sendFd, port: kind, to, from, vni }: InetLinkSpec, parts: LinkParts) {
+  constructor(port: number, { fd, sendFd, port: kind, to, from, vxlan }: InetLinkSpec, parts: LinkParts) {
+    const vni = vxlan?.vni;
     this.fd = fd;
     this.#port = port;
     this.#vni = vni;
@@ -43,7 +48,12 @@ export class InetLink implements OwnLink {
     this.#backlog = parts.backlog;
     this.#filter = new SourceFilter(parts.memory, from);
     const envelope = writeEnvelope(parts.memory, parts.names.offset(port), to, vni);
-    this.#queue = new FrameQueue({ port, kind, fd: sendFd, envelope }, parts);
+    this.#vteps = parts.vteps;
+    if (vxlan?.peers === 'group') {
+      this.#group = { port, address: envelope.name, addressLength: envelope.nameLength };
+    }
+    const envelopes = this.#group ? memberEnvelopes(this.#vteps, this.#group, envelope) : { of: () => envelope };
+    this.#queue = new FrameQueue({ port, kind, fd: sendFd, envelopes }, parts);
   }
 
   take(): number {
@@ -52,10 +62,14 @@ export class InetLink implements OwnLink {
   }
 
   pass(count: number): void {
+    if (this.#group) this.#vteps.catchUp();
     for (let slot = 0; slot < count; slot++) {
       const offset = this.#slots.offset(slot);
       const length = this.#inbox.length(slot);
       if (this.#filter.accepts(this.#inbox.name(slot)) && this.#isOurs(offset, length)) {
+        if (this.#group && length >= VXLAN_HEADER + MIN_FRAME) {
+          this.#vteps.learn(this.#group, offset + VXLAN_HEADER, this.#inbox.name(slot));
+        }
         this.#forwarder.forward(this.#port, offset + this.#skip, length - this.#skip);
       } else {
         this.#counters.received(this.#port, length);
@@ -74,12 +88,25 @@ export class InetLink implements OwnLink {
   }
 
   flush(): void {
+    if (this.#group) this.#vteps.catchUp();
     this.#queue.flush();
   }
 
   remove(): void {
     this.#backlog.forget(this.#port);
+    if (this.#group) this.#vteps.forgetPort(this.#port);
   }
+}
+
+/** One envelope for all frames, whose address is changed as each frame needs it. */
+function memberEnvelopes(vteps: Vteps, group: VtepGroup, toAll: Envelope): Envelopes {
+  const envelope = { ...toAll };
+  return {
+    of(frame) {
+      envelope.name = vteps.destination(group, frame);
+      return envelope;
+    },
+  };
 }
 
 /** Writes what goes with each frame into the port's `room`. A socket that is connected needs no address. */

@@ -13,6 +13,12 @@ export interface Envelope {
   prefixLength: number;
 }
 
+/** Tells what goes with a frame; the answer holds until the next question. */
+export interface Envelopes {
+  /** For the frame at this offset. */
+  of(frame: number): Envelope;
+}
+
 /**
  * Headers for sendmmsg, shared by the links with descriptors of their own: each fills them when it sends, as one has
  * sent all before the next begins.

@@ -5,9 +5,11 @@ import type { Backlog } from './backlog.ts';
 import { FrameQueue, isGone } from './frame-queue.ts';
 import type { Inbox } from './inbox.ts';
 import type { LinkParts, OwnLink, PacketLinkSpec } from './index.ts';
+import type { Envelope, Envelopes } from './outbox.ts';
 
 const { EAGAIN, ECONNREFUSED, EINTR } = constants.errno;
-const NO_ENVELOPE = { name: 0, nameLength: 0, prefix: 0, prefixLength: 0 };
+const NO_ENVELOPE: Envelope = { name: 0, nameLength: 0, prefix: 0, prefixLength: 0 };
+const NO_ENVELOPES: Envelopes = { of: () => NO_ENVELOPE };
 
 /** A connected socket, one frame a message: BESS, clients of vde_switch, inherited descriptors. */
 export class PacketLink implements OwnLink {
@@ -29,7 +31,7 @@ export class PacketLink implements OwnLink {
     this.#forwarder = parts.forwarder;
     this.#inbox = parts.inbox;
     this.#backlog = parts.backlog;
-    this.#queue = new FrameQueue({ port, kind, fd, envelope: NO_ENVELOPE }, parts);
+    this.#queue = new FrameQueue({ port, kind, fd, envelopes: NO_ENVELOPES }, parts);
   }
 
   get ended(): number | 'closed' | undefined {

@@ -76,8 +76,10 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
         break;
       case 'set':
         forwarder.set(command.setting);
+        if (command.setting.set === 'ageing') links.vteps.setAgeing(command.setting.seconds);
         break;
       case 'ask':
+        if (command.question.ask === 'forget') links.vteps.forgetAll(); // the next frames teach it anew
         host.post({ report: 'answer', id: command.id, addresses: forwarder.answer(command.question) });
         break;
       case 'capture':

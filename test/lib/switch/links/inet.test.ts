@@ -1,6 +1,6 @@
 /** Trunks over UDP, on the loopback interface: one peer, a multicast group, VXLAN. */
 import { constants } from 'node:os';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   bind,
   closeFd,
@@ -229,4 +229,82 @@ test('VXLAN: a header before each frame, by which they are told apart; the peer 
     counters: { rxFrames: 7, rxDropped: 6, txFrames: 1, txBytes: 60 },
   });
   expect(await learnedOn(subject, port, 1)).toEqual(['02:00:00:00:00:09']);
+});
+
+describe('a VXLAN group', () => {
+  const group = { address: '239.192.77.3', port: 0 };
+  let subject: Embedded;
+  let guest: Guest;
+  let toSwitch: Uint8Array;
+  /** What the whole group gets. */
+  let everybody: { fd: number };
+
+  /** One of its endpoints. */
+  function endpoint(address: string): { fd: number; send: (bytes: Buffer) => void } {
+    const fd = udpSocket(4);
+    onTestFinished(() => closeFd(fd));
+    bind(fd, inetAddress(address, group.port));
+    return { fd, send: (bytes) => sendTo(fd, vxlan(bytes), toSwitch) };
+  }
+
+  beforeEach(async () => {
+    group.port = freePort().port;
+    subject = new Embedded();
+    everybody = member(group);
+    const local = { address: '127.0.0.1', port: freePort().port };
+    await subject.attach({ kind: 'vxlan', vni: VNI, local, remote: group });
+    toSwitch = inetAddress(local.address, local.port);
+    guest = await guestOf(subject);
+  });
+
+  async function sendsTo(fd: number, to: Buffer): Promise<void> {
+    const sent = frame(to, mac(1));
+    guest.send(sent);
+    expect(await nextDatagram(fd)).toEqual(vxlan(sent));
+  }
+
+  async function hears(from: { send: (bytes: Buffer) => void }, source: Buffer): Promise<void> {
+    const said = frame(mac(1), source);
+    from.send(said);
+    expect(await guest.next()).toEqual(said);
+  }
+
+  test('learns which endpoint an address is behind, and sends to it alone', async () => {
+    const [two, three] = [endpoint('127.0.0.2'), endpoint('127.0.0.3')];
+    await sendsTo(everybody.fd, broadcast);
+    await sendsTo(everybody.fd, mac(2)); // nobody knows it
+    await hears(two, mac(2));
+    await hears(three, mac(3));
+    await sendsTo(two.fd, mac(2));
+    await sendsTo(three.fd, mac(3));
+    await sendsTo(everybody.fd, broadcast); // what comes first: the others were not for the group
+    await hears(three, mac(2)); // it has moved
+    await sendsTo(three.fd, mac(2));
+    await sendsTo(everybody.fd, broadcast);
+  });
+
+  test('forgets it with the addresses of the switch: when told to, and when it is silent', async () => {
+    const two = endpoint('127.0.0.2');
+    await hears(two, mac(2));
+    await sendsTo(two.fd, mac(2));
+    await subject.network.forget({});
+    await sendsTo(everybody.fd, mac(2));
+    await hears(two, mac(2));
+    await sendsTo(two.fd, mac(2));
+    subject.network.change({ set: 'ageing', seconds: 1 });
+    const heard = nextDatagram(everybody.fd);
+    const asking = setInterval(() => guest.send(frame(mac(2), mac(1))), 50);
+    onTestFinished(() => clearInterval(asking));
+    expect((await heard).subarray(8, 14)).toEqual(mac(2));
+  });
+
+  test('and nothing of a port that is gone is known to the next one of its number', async () => {
+    const two = endpoint('127.0.0.2');
+    await hears(two, mac(2));
+    const port = subject.network.ports().find(({ kind }) => kind === 'vxlan')!.number;
+    subject.network.detach(port);
+    await subject.network.addresses({}); // it is gone when the answer comes
+    expect(await subject.attach({ kind: 'vxlan', vni: VNI, local: freePort(), remote: group })).toBe(port);
+    await sendsTo(everybody.fd, mac(2));
+  });
 });
