@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   accessSync,
   closeSync,
@@ -16,12 +15,13 @@ import {
   type Stats,
 } from 'node:fs';
 import { constants as osConstants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { errorText, hasCode, OsError } from '../os/index.ts';
 import { describeBacking, type Report } from './backing.ts';
+import { draftBeside } from './beside.ts';
 import { about, CowError, systemError } from './error.ts';
 import { type CowHeader, encodeHeader } from './header.ts';
-import { type HeldFile, hold, holdCreated, type Lock } from './held.ts';
+import { type HeldFile, hold, type Lock } from './held.ts';
 import { umlText } from './texts.ts';
 
 export interface CreateOptions {
@@ -59,18 +59,11 @@ export function createHeld(
   report: Report,
 ): { file: HeldFile; header: CowHeader } {
   const { header } = describeBacking(backing, report);
-  const directory = dirname(cow);
-  const temporary = join(directory, `.uml-${randomBytes(6).toString('hex')}`);
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-  const file = holdCreated(
-    about(cow, () => openSync(temporary, flags, 0o644)),
-    cow,
-    lock,
-  );
+  const { temporary, file } = draftBeside(cow, lock);
   try {
     fill(file, header, report);
     about(cow, () => publish(temporary, cow));
-    syncDirectory(directory);
+    syncDirectory(dirname(cow));
     return { file, header };
   } catch (error) {
     file.close();

@@ -10,12 +10,12 @@ export interface Extent {
   end: number;
 }
 
-/** The parts of a buffer that are not blocks of zeros, neighbours joined. */
-export function nonZeroExtents(bytes: Buffer): Extent[] {
+/** The parts of a buffer, or of an extent of it, that are not blocks of zeros, neighbours joined. */
+export function nonZeroExtents(bytes: Buffer, within: Extent = { start: 0, end: bytes.length }): Extent[] {
   const extents: Extent[] = [];
   let last: Extent | undefined;
-  for (let start = 0; start < bytes.length; start += BLOCK) {
-    const end = Math.min(start + BLOCK, bytes.length);
+  for (let start = within.start; start < within.end; start += BLOCK) {
+    const end = Math.min(start + BLOCK, within.end);
     if (bytes[start] === 0 && isZero(bytes, start, end)) continue;
     if (last?.end === start) last.end = end;
     else {

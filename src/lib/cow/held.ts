@@ -8,6 +8,7 @@ import {
   openSync,
   read,
   readSync,
+  readv,
   statSync,
   write,
   writeSync,
@@ -183,6 +184,18 @@ export class HeldFile {
         return;
       }
       done += got;
+    }
+  }
+
+  /** Fills one part after the other with what lies from `position` on, with one call where the system gives all at once. */
+  async readParts(parts: readonly Uint8Array[], position: number): Promise<void> {
+    if (parts.length === 1) return this.read(parts[0]!, position);
+    const got = await this.#call<number>((callback) => readv(this.fd, parts, position, callback));
+    let at = 0;
+    for (const part of parts) {
+      const have = Math.max(0, got - at);
+      if (have < part.length) await this.#readRest(part, position + at, have);
+      at += part.length;
     }
   }
 

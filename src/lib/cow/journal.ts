@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 import { type CowHeader, nameField } from './header.ts';
 import type { HeldFile, Identity } from './held.ts';
 
@@ -35,7 +34,7 @@ export function encodeMark(mark: MergeMark): Buffer {
   bytes.writeBigUInt64BE(BigInt(mark.begunAt), 16);
   bytes.writeBigUInt64BE(BigInt(mark.leasedAt), 24);
   bytes.writeUInt32BE(mark.mtime, 32);
-  bytes.writeUInt32BE(crc32(bytes.subarray(0, LENGTH - 4)), LENGTH - 4);
+  bytes.writeUInt32BE(checksum(bytes), LENGTH - 4);
   return bytes;
 }
 
@@ -44,13 +43,18 @@ export function parseMark(start: Buffer, header: CowHeader): MergeMark | undefin
   const at = markOffset(header);
   const bytes = start.subarray(at, at + LENGTH);
   if (!hasRoom(header) || bytes.length < LENGTH || !bytes.subarray(0, 8).equals(MAGIC)) return undefined;
-  if (bytes.readUInt32BE(LENGTH - 4) !== crc32(bytes.subarray(0, LENGTH - 4))) return undefined;
+  if (bytes.readUInt32BE(LENGTH - 4) !== checksum(bytes)) return undefined;
   return {
     inode: bytes.readBigUInt64BE(8),
     begunAt: Number(bytes.readBigUInt64BE(16)),
     leasedAt: Number(bytes.readBigUInt64BE(24)),
     mtime: bytes.readUInt32BE(32),
   };
+}
+
+/** CRC-32 of a mark. The module is not imported, as a merge into a new file does without it and starts sooner. */
+function checksum(mark: Buffer): number {
+  return process.getBuiltinModule('node:zlib').crc32(mark.subarray(0, LENGTH - 4));
 }
 
 /** Whether a backing file is as an interrupted merge left it, changed by nobody since. */

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { constants, ftruncateSync, openSync, realpathSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { ftruncateSync, realpathSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { draftBeside } from './beside.ts';
 import { contentExtents } from './chunks.ts';
 import { keepOwner, syncDirectory } from './create.ts';
 import { about, CowError } from './error.ts';
 import { DataMap, nonZeroExtents } from './extents.ts';
-import { hold, holdCreated, identify } from './held.ts';
+import { hold, identify } from './held.ts';
 import { forEachChunk, type MergeOptions, MergeTarget } from './merge.ts';
 import { during, type MergeSource, openSource } from './source.ts';
 
@@ -54,21 +54,20 @@ export function checkOutput(output: string, source: MergeSource): Stats | undefi
 async function mergeToNewFile(source: MergeSource, options: MergeToFileOptions, existing: Stats | undefined) {
   const { output } = options;
   const target = existing ? realpathSync(output) : output;
-  const temporary = join(dirname(target), `.uml-${randomBytes(6).toString('hex')}`);
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-  const fd = await during('open-output', () => about(output, () => openSync(temporary, flags, 0o644)));
-  const file = holdCreated(fd, output, 'none');
+  const { temporary, file } = await during('open-output', () => draftBeside(target, 'none', output));
   const isLazy = options.sync === 'skip';
   const to = new MergeTarget(file, isLazy ? 'at the end' : 'meanwhile');
   try {
-    if (existing) keepOwner(fd, existing);
-    about(output, () => ftruncateSync(fd, source.header.size));
+    if (existing) keepOwner(file.fd, existing);
+    about(output, () => ftruncateSync(file.fd, source.header.size));
     const backing = new DataMap(source.backing.fd);
-    await forEachChunk(source, 'data', options, async (chunk, worker) => {
-      for (const content of contentExtents(chunk, source.header.sectorSize, backing)) {
-        const offset = chunk.offset + content.start;
-        const bytes = await worker.read(chunk, offset, content.end - content.start);
-        for (const { start, end } of nonZeroExtents(bytes)) await to.write(bytes.subarray(start, end), offset + start);
+    await forEachChunk(source, 'data', options, async (chunk, read) => {
+      const extents = contentExtents(chunk, source.header.sectorSize, backing);
+      const bytes = await read(chunk, extents);
+      for (const extent of extents) {
+        for (const { start, end } of nonZeroExtents(bytes, extent)) {
+          await to.write(bytes.subarray(start, end), chunk.offset + start);
+        }
       }
     });
     if (!isLazy) await to.sync();
@@ -92,8 +91,8 @@ async function mergeToDevice(source: MergeSource, options: MergeToFileOptions): 
       throw new CowError('target-small', options.output, details);
     }
     // every byte: what was there before must go
-    await forEachChunk(source, 'all', options, async (chunk, worker) => {
-      await to.write(await worker.read(chunk, chunk.offset, chunk.length), chunk.offset);
+    await forEachChunk(source, 'all', options, async (chunk, read) => {
+      await to.write(await read(chunk, [{ start: 0, end: chunk.length }]), chunk.offset);
     });
     if (options.sync !== 'skip') await to.sync();
   } finally {

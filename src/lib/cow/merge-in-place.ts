@@ -60,14 +60,12 @@ async function mergeInto(source: MergeSource, options: MergeOptions, isCowWritab
   const to = new MergeTarget(backing, 'meanwhile');
   const holes = new DataMap(backing.fd);
   try {
-    await forEachChunk(source, 'dirty', options, async (chunk, worker) => {
-      for (const { start, end } of dirtyExtents(chunk, header.sectorSize)) {
-        const offset = chunk.offset + start;
-        const bytes = await worker.read(chunk, offset, end - start);
-        for (const piece of piecesToWrite(bytes, offset, holes)) {
-          await lease?.renew();
-          await to.write(bytes.subarray(piece.start, piece.end), offset + piece.start);
-        }
+    await forEachChunk(source, 'dirty', options, async (chunk, read) => {
+      const extents = dirtyExtents(chunk, header.sectorSize);
+      const bytes = await read(chunk, extents);
+      for (const { start, end } of extents.flatMap((extent) => piecesToWrite(bytes, extent, chunk.offset, holes))) {
+        await lease?.renew();
+        await to.write(bytes.subarray(start, end), chunk.offset + start);
       }
     });
   } finally {
@@ -83,16 +81,16 @@ async function mergeInto(source: MergeSource, options: MergeOptions, isCowWritab
   return { merged: true, rebased: isRecorded };
 }
 
-/** All but zeros that the backing file has anyway, as a hole. */
-function piecesToWrite(bytes: Buffer, offset: number, holes: DataMap): Extent[] {
+/** All of an extent but zeros that the backing file has anyway, as a hole. */
+function piecesToWrite(bytes: Buffer, extent: Extent, offset: number, holes: DataMap): Extent[] {
   const pieces: Extent[] = [];
   const add = (start: number, end: number) => {
     const last = pieces.at(-1);
     if (last?.end === start) last.end = end;
     else if (start < end) pieces.push({ start, end });
   };
-  let at = 0;
-  for (const { start, end } of [...nonZeroExtents(bytes), { start: bytes.length, end: bytes.length }]) {
+  let at = extent.start;
+  for (const { start, end } of [...nonZeroExtents(bytes, extent), { start: extent.end, end: extent.end }]) {
     if (at < start && !holes.isHole(offset + at, offset + start)) add(at, start);
     add(start, end);
     at = end;

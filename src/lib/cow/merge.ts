@@ -1,7 +1,8 @@
 import type { Report } from './backing.ts';
-import { CHUNK, type Chunk, chunksOf, type Which } from './chunks.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import { type Chunk, chunksOf, type Which } from './chunks.ts';
+import type { Extent } from './extents.ts';
 import type { HeldFile } from './held.ts';
-import { MergedReader } from './merged.ts';
 import { during, type MergeSource, type SourceOptions } from './source.ts';
 
 /** Chunks under way at a time: one is read while others are written. */
@@ -20,35 +21,27 @@ export interface MergeOptions extends SourceOptions {
   report?: Report;
 }
 
-/** What a piece of an image is handled with. */
-export interface Worker {
-  /** Reads the merged image into this worker's buffer; the bytes are good until the next call. */
-  read(chunk: Chunk, offset: number, length: number): Promise<Buffer>;
-}
+/** Reads parts of a piece of the merged image, as ChunkReader does. */
+export type ReadChunk = (chunk: Chunk, extents: readonly Extent[]) => Promise<Buffer>;
 
 /** Hands each piece of an image to `handle`, several at a time. */
 export async function forEachChunk(
   source: MergeSource,
   which: Which,
   { progress, signal }: MergeOptions,
-  handle: (chunk: Chunk, worker: Worker) => Promise<void>,
+  handle: (chunk: Chunk, read: ReadChunk) => Promise<void>,
 ): Promise<void> {
   const chunks = chunksOf(source, which);
-  const { size, sectorSize } = source.header;
+  const { size } = source.header;
   let failed = false;
   const work = async () => {
-    const reader = new MergedReader(source.cow, source.backing, source.header);
-    const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, size));
-    const read: Worker['read'] = async (chunk, offset, length) => {
-      const bytes = buffer.subarray(0, length);
-      await during('read-data', () => reader.read(chunk.bits, chunk.offset / sectorSize, offset, bytes));
-      return bytes;
-    };
+    const reader = new ChunkReader(source);
+    const read: ReadChunk = (chunk, extents) => during('read-data', () => reader.read(chunk, extents));
     for (const chunk of chunks) {
       if (failed) return;
       await new Promise(setImmediate); // what comes from the page cache never waits: let signals in
       signal?.throwIfAborted();
-      await handle(chunk, { read });
+      await handle(chunk, read);
       progress?.(chunk.offset + chunk.length, size);
     }
   };

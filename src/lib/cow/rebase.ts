@@ -1,25 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import {
-  constants,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  futimesSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  rmSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { fstatSync, fsyncSync, ftruncateSync, futimesSync, linkSync, lstatSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { hasCode } from '../os/index.ts';
 import { absolutize, compareBacking } from './backing.ts';
+import { draftBeside } from './beside.ts';
 import { hasBit, runEnd } from './bitmap.ts';
 import { keepOwner, publish, syncDirectory } from './create.ts';
 import { differingExtents } from './diff.ts';
 import { about, CowError } from './error.ts';
 import { nonZeroExtents } from './extents.ts';
 import { type CowHeader, encodeHeader, HEADER_BYTES, hasMagic, parseHeader, SECTOR } from './header.ts';
-import { type HeldFile, hold, holdCreated } from './held.ts';
+import { type HeldFile, hold } from './held.ts';
 import { compareImages, Image, type Watch } from './image.ts';
 import { parseMark } from './journal.ts';
 import { GROUP, OverlayDisk, readBitmap } from './overlay.ts';
@@ -182,13 +172,10 @@ async function giveName(backing: HeldFile, header: CowHeader, to: string, watch:
 }
 
 async function copyTo(backing: HeldFile, header: CowHeader, to: string, { progress, signal }: Watch): Promise<void> {
-  const temporary = join(dirname(to), `.uml-${randomBytes(6).toString('hex')}`);
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-  const fd = about(to, () => openSync(temporary, flags, 0o644));
-  const copy = holdCreated(fd, to, 'none');
+  const { temporary, file: copy } = draftBeside(to, 'none');
   try {
-    keepOwner(fd, fstatSync(backing.fd));
-    about(to, () => ftruncateSync(fd, header.size));
+    keepOwner(copy.fd, fstatSync(backing.fd));
+    about(to, () => ftruncateSync(copy.fd, header.size));
     const image = Image.ofFile(backing);
     for (const chunk of image.chunks()) {
       signal?.throwIfAborted();
@@ -200,7 +187,7 @@ async function copyTo(backing: HeldFile, header: CowHeader, to: string, { progre
       }
       progress?.(chunk.offset + chunk.length, header.size);
     }
-    about(to, () => futimesSync(fd, header.mtime, header.mtime));
+    about(to, () => futimesSync(copy.fd, header.mtime, header.mtime));
     await copy.syncWithTimes();
     about(to, () => publish(temporary, to));
   } finally {

@@ -1,25 +1,14 @@
-import { randomBytes } from 'node:crypto';
-import {
-  constants,
-  existsSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  statSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, fstatSync, ftruncateSync, realpathSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describeBacking } from './backing.ts';
+import { draftBeside } from './beside.ts';
 import { Bitmap } from './bitmap.ts';
 import { alreadyThere, keepOwner, publish, syncDirectory } from './create.ts';
 import { differingExtents } from './diff.ts';
 import { about, CowError, systemError } from './error.ts';
 import { nonZeroExtents } from './extents.ts';
 import { ALIGNMENT, type CowHeader, encodeHeader, HEADER_BYTES, hasMagic, layOut, SECTOR } from './header.ts';
-import { type HeldFile, hold, holdCreated, identify } from './held.ts';
+import { type HeldFile, hold, identify } from './held.ts';
 import { compareImages, Image, openImage, type Watch } from './image.ts';
 import { GROUP } from './overlay.ts';
 import { openSource } from './source.ts';
@@ -117,13 +106,10 @@ async function writeDifferences(
   give: (temporary: string) => void,
   like?: Stats,
 ): Promise<Stats> {
-  const temporary = join(dirname(target), `.uml-${randomBytes(6).toString('hex')}`);
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-  const fd = about(target, () => openSync(temporary, flags, 0o644));
-  const file = holdCreated(fd, target, 'write');
+  const { temporary, file } = draftBeside(target, 'write');
   try {
-    if (like) keepOwner(fd, like);
-    about(target, () => ftruncateSync(fd, header.dataOffset + header.size));
+    if (like) keepOwner(file.fd, like);
+    about(target, () => ftruncateSync(file.fd, header.dataOffset + header.size));
     await file.write(encodeHeader(header), 0);
     await compareImages(image, base, watch, async (chunk, wanted, present) => {
       const bitmap = new Bitmap(new Uint8Array(Math.ceil(chunk.length / SECTOR / 8)));
@@ -137,7 +123,7 @@ async function writeDifferences(
     watch.signal?.throwIfAborted();
     about(target, () => give(temporary));
     syncDirectory(dirname(target));
-    return about(target, () => fstatSync(fd));
+    return about(target, () => fstatSync(file.fd));
   } finally {
     file.close();
     rmSync(temporary, { force: true });

@@ -63,6 +63,20 @@ describe('into a new file', () => {
     expect(progress.length).toBeGreaterThan(2);
   });
 
+  test.each<[string, (i: number) => boolean]>([
+    ['in every other sector', (i) => i % 2 === 0],
+    ['in all but single ones', (i) => i % 16 !== 5],
+    ['in runs with small gaps', (i) => i % 100 < 70],
+    ['in runs with large gaps', (i) => i % 330 < 130],
+    ['in the last sector alone', (i) => i === 9999],
+  ])('is right where the COW file has data %s', async (_, dirty) => {
+    const merged = makePair(10_000, dirty);
+    await mergeToFile({ cow, output: out });
+    expect(readFileSync(out).equals(merged)).toBe(true);
+    await mergeInPlace({ cow });
+    expect(readFileSync(image).equals(merged)).toBe(true);
+  });
+
   test('is on the disk when it is done, unless that is not asked for', async () => {
     const merged = makePair(64, (i) => i % 3 === 0);
     const sync = vi.spyOn(HeldFile.prototype, 'sync');
