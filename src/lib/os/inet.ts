@@ -1,6 +1,5 @@
 /** UDP sockets over IPv4 and IPv6, and multicast (ip(7), ipv6(7)). */
 
-import { isIP } from 'node:net';
 import { constants } from 'node:os';
 import { check, OsError } from './error.ts';
 import { lastErrno, libc } from './libc.ts';
@@ -36,7 +35,7 @@ export const SOCKADDR_IN6 = { size: 28, port: 2, address: 8, addressSize: 16, sc
  * @throws OsError EINVAL for what is no IP address, ENODEV for an interface that is not there
  */
 export function inetAddress(address: string, port: number): InetAddress {
-  const version = isIP(address);
+  const version = process.getBuiltinModule('node:net').isIP(address); // not imported: most tools do without
   if (version === 4) {
     const bytes = Buffer.alloc(SOCKADDR_IN.size);
     bytes.writeUInt16LE(AF_INET, 0);

@@ -1,4 +1,3 @@
-import { isMainThread } from 'node:worker_threads';
 import { OsError } from './error.ts';
 import { koffi } from './koffi.ts';
 
@@ -32,7 +31,7 @@ export interface Watcher {
  * Main thread only, as libuv's default loop is. OsError EEXIST if the descriptor is watched already, EPERM if it can't be.
  */
 export function watch(fd: number, handlers: WatchHandlers): Watcher {
-  if (!isMainThread) throw new Error('watch() is for the main thread: a worker has another event loop');
+  if (!isMainThread()) throw new Error('watch() is for the main thread: a worker has another event loop');
   const loop = eventLoop();
   const handle = koffi().alloc('uint8', loop.pollSize);
   const key = koffi().address(handle);
@@ -131,4 +130,9 @@ function apply(loop: EventLoop, handle: unknown, handlers: WatchHandlers): void 
   const events = (handlers.readable ? UV_READABLE | UV_DISCONNECT : 0) | (handlers.writable ? UV_WRITABLE : 0);
   const status = events ? loop.start(handle, events) : loop.stop(handle);
   if (status < 0) throw new OsError('epoll_ctl', -status);
+}
+
+/** Not imported: loading that module takes longer than all else that most tools do. */
+function isMainThread(): boolean {
+  return process.getBuiltinModule('node:worker_threads').isMainThread;
 }
