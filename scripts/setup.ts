@@ -12,7 +12,7 @@ const packagesFor: Readonly<Record<string, readonly string[]>> = {
     ...['uml-utilities', 'user-mode-linux', 'vde2'], // the C tools and the real UML that ours are compared with
     ...['busybox-static', 'gcc', 'libc6-dev', 'e2fsprogs', 'mount'], // the real UML's root file system, disk images
     ...['iproute2', 'iputils-ping'], // network namespaces, and the host as a peer
-    'slirp4netns', // a NAT helper for the switch
+    ...['slirp4netns', 'passt'], // NAT helpers for the switch
     ...['net-tools', 'libcap2-bin'], // what the C uml_net runs, and the capability that ours is given
     ...['ifupdown', 'systemd'], // what host/ has hooks and a unit for
     'tshark', // reads what the switch captures

@@ -2,12 +2,13 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { closeFd, connect, pathAddress, send, unixSocket, unixSocketPair } from '../../src/lib/os/index.ts';
 import { ConsoleClient } from '../../src/lib/switch/index.ts';
 import { broadcast, frame, Guest, mac, nextDatagram } from '../lib/switch/wire.ts';
-import { type Child, root, spawnTool, temporaryDirectory } from '../support/run.ts';
+import { type Child, root, runTool, spawnTool, temporaryDirectory } from '../support/run.ts';
 
 async function startIn(cwd: string, ...args: string[]): Promise<Child> {
   const child = spawnTool('uml_switch', ['-unix', 'sw.ctl', ...args], { cwd });
@@ -101,6 +102,37 @@ describe('one after the other', () => {
     expect(await nextDatagram(clients[1]!)).toEqual(hello);
     for (const fd of clients) closeFd(fd);
     await child.waitFor(/(Disconnect\n){2}/);
+  });
+});
+
+describe('--stream-to', () => {
+  test('frames behind their lengths; what is none ends the port with a line, and the next one is attached by hand', async () => {
+    const cwd = temporaryDirectory();
+    const helper = createServer().listen(join(cwd, 'helper'));
+    onTestFinished(() => void helper.close());
+    await once(helper, 'listening');
+    const connected = once(helper, 'connection') as Promise<[Socket]>;
+    const child = await startIn(cwd, '--console', 'con', '--stream-to', 'helper');
+    const [socket] = await connected;
+    const guest = await Guest.join(join(cwd, 'sw.ctl'));
+    const hello = frame(broadcast, mac(1));
+    socket.write(Buffer.concat([Buffer.from([0, 0, 0, hello.length]), hello]));
+    expect(await guest.next()).toEqual(hello);
+    const answer = frame(mac(1), mac(2), 300);
+    guest.send(answer);
+    const [said] = (await once(socket, 'data')) as [Buffer];
+    expect(said).toEqual(Buffer.concat([Buffer.from([0, 0, 1, 44]), answer]));
+
+    socket.write('GET / HTTP/1.0\r\n\r\n');
+    await once(socket, 'close');
+    await child.waitFor(
+      'Port 5 is closed: what it sends is no stream of frames, one of which would have 1195725856 bytes\n',
+    );
+    const again = once(helper, 'connection');
+    const { status, stdout } = await runTool('switchctl', ['-s', 'con', 'port', 'attach', 'stream', 'helper'], { cwd });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'port 5\n' });
+    await again;
+    guest.leave();
   });
 });
 

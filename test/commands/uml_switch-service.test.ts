@@ -74,6 +74,7 @@ describe('long options', () => {
   test.each([
     [['--fd', '77'], 'uml_switch: descriptor 77 is not open\n'],
     [['--bess-to', 'nobody'], 'uml_switch: nobody: connect: No such file or directory\n'],
+    [['--stream-to', 'nobody'], 'uml_switch: nobody: connect: No such file or directory\n'],
     [
       ['--console', 'nodir/con'],
       "bind: No such file or directory\nThe console socket 'nodir/con' exists, isn't used, but couldn't be removed\n",

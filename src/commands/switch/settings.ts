@@ -61,6 +61,11 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     summary: 'a port to a BESS socket that another program listens on; repeatable, as all ports',
     take: attach('bess'),
   },
+  'stream-to': {
+    form: ATTACHMENT_FORMS.stream,
+    summary: 'a port to a stream socket on which another program takes frames behind their lengths, as passt does',
+    take: attach('stream'),
+  },
   fd: {
     form: ATTACHMENT_FORMS.fd,
     summary: 'a port to an inherited descriptor: a connected packet or datagram socket, or a tap',

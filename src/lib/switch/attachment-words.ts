@@ -14,6 +14,7 @@ const LAST_TTL = 255;
 export const ATTACHMENT_FORMS = {
   tap: 'DEVICE',
   bess: 'PATH',
+  stream: 'PATH',
   fd: 'N',
   udp: 'LOCAL,REMOTE',
   mcast: 'GROUP:PORT[,ttl=N][,if=NAME]',
@@ -30,6 +31,7 @@ export function parseAttachment(kind: Attachment['kind'], word: string): Attachm
     case 'tap':
       return word === '' ? undefined : { kind, device: word };
     case 'bess':
+    case 'stream':
       return word === '' ? undefined : { kind, path: word };
     case 'fd':
       return /^\d{1,9}$/.test(word) ? { kind, fd: Number(word) } : undefined;

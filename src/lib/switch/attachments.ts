@@ -1,9 +1,9 @@
 /** Opens what the switch itself attaches as a port. In the main thread: descriptors come from here, frames do not. */
 import { closeFd, OsError } from '../os/index.ts';
-import { connectBess } from './attach/bess.ts';
 import { openDescriptor } from './attach/descriptor.ts';
 import { openTap } from './attach/tap.ts';
 import { openMulticast, openUdp, openVxlan } from './attach/trunks.ts';
+import { connectBess, connectStream } from './attach/unix.ts';
 import { attachmentName } from './endpoint.ts';
 import { SwitchError } from './error.ts';
 import type { OwnLinkSpec } from './links/index.ts';
@@ -56,6 +56,8 @@ function openSockets(spec: Exclude<Attachment, { kind: 'tap' | 'fd' }>, fds: num
   switch (spec.kind) {
     case 'bess':
       return connectBess(spec, fds);
+    case 'stream':
+      return connectStream(spec, fds);
     case 'udp':
       return openUdp(spec, fds);
     case 'mcast':

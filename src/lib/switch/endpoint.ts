@@ -29,6 +29,7 @@ export function attachmentName(spec: Attachment): string {
     case 'tap':
       return spec.device;
     case 'bess':
+    case 'stream':
       return spec.path;
     case 'fd':
       return `fd ${spec.fd}`;

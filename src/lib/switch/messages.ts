@@ -146,9 +146,13 @@ function frameLine(report: FrameReport): Line {
       return err(`${call} ${strerror(report.errno)}${count}`);
     }
     case 'ended':
+      if (report.badLength !== undefined) return err(badLengthText(report.port, report.badLength));
       return report.errno === undefined ? out('Disconnect') : err(`Reading tap data: ${strerror(report.errno)}`);
   }
 }
+
+const badLengthText = (port: number, length: number): string =>
+  `Port ${port} is closed: what it sends is no stream of frames, one of which would have ${length} bytes`;
 
 /** The C switch has words for its two kinds of ports. */
 function sendingCall({ link, port }: { link: PortKind; port: number }): string {

@@ -1,7 +1,7 @@
 /** What the ports of a switch are, as its users see them. */
 
 /** What is behind a port. A `client` speaks the daemon protocol of uml_switch, a `vde` client that of vde_switch. */
-export type PortKind = 'client' | 'vde' | 'tap' | 'bess' | 'fd' | 'udp' | 'mcast' | 'vxlan';
+export type PortKind = 'client' | 'vde' | 'tap' | 'bess' | 'stream' | 'fd' | 'udp' | 'mcast' | 'vxlan';
 
 /** An IPv4 address or an IPv6 one, and a UDP port. */
 export interface Endpoint {
@@ -15,6 +15,8 @@ export type Attachment =
   | { kind: 'tap'; device: string }
   /** A SEQPACKET socket that another program listens on (slirp4netns --target-type=bess). */
   | { kind: 'bess'; path: string }
+  /** A stream socket that another program listens on, each frame behind its length (passt, QEMU). */
+  | { kind: 'stream'; path: string }
   /** An inherited descriptor: a packet or datagram socket with one frame a message, or a tap. */
   | { kind: 'fd'; fd: number }
   /** Another switch, one frame a datagram. */

@@ -129,9 +129,9 @@ export function withAbsoluteFiles(words: readonly string[], directory: string): 
   } catch {
     return absolute; // the switch says what is wrong
   }
-  const isBess = values.some(({ name, text }) => name === 'KIND' && text === 'bess');
+  const isPath = values.some(({ name, text }) => name === 'KIND' && (text === 'bess' || text === 'stream'));
   for (const { name, text, index } of values) {
-    if (text !== '' && (name === 'FILE' || (name === 'WHERE' && isBess))) absolute[index] = resolve(directory, text);
+    if (text !== '' && (name === 'FILE' || (name === 'WHERE' && isPath))) absolute[index] = resolve(directory, text);
   }
   return absolute;
 }

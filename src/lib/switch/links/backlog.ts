@@ -81,6 +81,11 @@ export class Backlog {
     return this.#first[port] !== NONE;
   }
 
+  /** How many frames are kept for a port. */
+  count(port: number): number {
+    return this.#counts[port]!;
+  }
+
   /** Keeps a copy of a frame; it is lost if there is no room. */
   keep(port: number, receiver: Receiver, offset: number, length: number): void {
     const slot = this.#free;

@@ -1,11 +1,11 @@
 /** The ways on which frames reach ports and come from them; one small implementation of `Link` for each. */
 import type { Arena } from '../../os/index.ts';
 import type { Counters } from '../counters.ts';
-import type { Forwarder, Link } from '../plane/forwarder.ts';
+import { type Forwarder, type Link, MAX_PORTS } from '../plane/forwarder.ts';
 import type { FrameSlots } from '../plane/frame-slots.ts';
 import type { Reporter } from '../plane/reporter.ts';
 import type { PortKind } from '../ports.ts';
-import { Backlog } from './backlog.ts';
+import { BACKLOG_SIZE, Backlog } from './backlog.ts';
 import { DaemonLink } from './daemon-link.ts';
 import { Inbox } from './inbox.ts';
 import { InetLink } from './inet-link.ts';
@@ -13,6 +13,7 @@ import { Outbox } from './outbox.ts';
 import { PacketLink } from './packet-link.ts';
 import { Patience } from './patience.ts';
 import { PortNames } from './port-names.ts';
+import { STREAM_SIZE, StreamLink } from './stream-link.ts';
 import { TapLink } from './tap-link.ts';
 import { Vteps } from './vteps.ts';
 
@@ -34,7 +35,7 @@ export type LinkSpec =
 /** A port with a descriptor of its own. */
 export type OwnLinkSpec =
   /** A tap's descriptor, non-blocking. */
-  { kind: 'tap'; fd: number } | PacketLinkSpec | InetLinkSpec;
+  { kind: 'tap'; fd: number } | PacketLinkSpec | StreamLinkSpec | InetLinkSpec;
 
 /** A connected socket with one frame a message, for a port of kind `port`. */
 export interface PacketLinkSpec {
@@ -42,6 +43,13 @@ export interface PacketLinkSpec {
   port: PortKind;
   fd: number;
   type: 'seqpacket' | 'dgram';
+}
+
+/** A connected stream socket with frames behind their lengths, for a port of kind `port`. Non-blocking. */
+export interface StreamLinkSpec {
+  kind: 'stream';
+  port: PortKind;
+  fd: number;
 }
 
 /**
@@ -70,10 +78,12 @@ export interface LinkContext {
   readonly onEnd: (port: number) => void;
 }
 
+/** What ended a link: an errno, the other side's leaving, or a length in a stream that no frame has. */
+export type LinkEnd = number | 'closed' | { badLength: number };
+
 /** A link with a descriptor of its own, which is one port. */
 export interface OwnLink extends Link {
-  /** Once it ended: the errno that ended it, or 'closed' when the other side left. */
-  readonly ended: number | 'closed' | undefined;
+  readonly ended: LinkEnd | undefined;
 }
 
 /** What links need beside the context, and have in common. */
@@ -86,6 +96,8 @@ export interface LinkParts extends LinkContext {
   readonly namedInbox: Inbox;
   readonly outbox: Outbox;
   readonly vteps: Vteps;
+  /** STREAM_SIZE bytes for each port. */
+  readonly streams: number;
 }
 
 /** The links of a switch. */
@@ -100,6 +112,9 @@ export interface Links {
   open(port: number, spec: OwnLinkSpec): OwnLink;
 }
 
+/** The memory that links need besides 2 MiB, in bytes; pages that no frame touches take none. */
+export const LINKS_SIZE = BACKLOG_SIZE + MAX_PORTS * STREAM_SIZE;
+
 /** `dataFd` is the data socket, blocking. */
 export function makeLinks(dataFd: number, context: LinkContext): Links {
   const { memory, slots, counters } = context;
@@ -113,6 +128,7 @@ export function makeLinks(dataFd: number, context: LinkContext): Links {
     namedInbox: new Inbox(memory, slots, 'names'),
     outbox: new Outbox(memory),
     vteps: new Vteps(memory),
+    streams: memory.take(MAX_PORTS * STREAM_SIZE),
   };
   return {
     backlog: parts.backlog,
@@ -124,6 +140,8 @@ export function makeLinks(dataFd: number, context: LinkContext): Links {
           return new TapLink(port, spec.fd, context);
         case 'packet':
           return new PacketLink(port, spec, parts);
+        case 'stream':
+          return new StreamLink(port, spec, parts);
         case 'inet':
           return new InetLink(port, spec, parts);
       }

@@ -15,8 +15,8 @@ export interface Envelope {
 
 /** Tells what goes with a frame; the answer holds until the next question. */
 export interface Envelopes {
-  /** For the frame at this offset. */
-  of(frame: number): Envelope;
+  /** For the frame at offset `frame`, in the place `index` of the outbox. */
+  of(frame: number, length: number, index: number): Envelope;
 }
 
 /**
@@ -57,6 +57,11 @@ export class Outbox {
     u32[(prefix + IOVEC.length) >> 2] = envelope.prefixLength;
     u32[(whole + IOVEC.base) >> 2] = this.#memory.low(frame);
     u32[(whole + IOVEC.length) >> 2] = length;
+  }
+
+  /** How many bytes went of the message in a place, of those that `send` said went: of a stream's last, maybe not all. */
+  sentBytes(index: number): number {
+    return this.#memory.u32[(this.#headers + index * MMSGHDR.size + MMSGHDR.length) >> 2]!;
   }
 
   /** Sends what was set from `index` to `end`. How many went, or the errno, negative. */

@@ -2,8 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Arena, yieldCpu } from '../../os/index.ts';
 import { CaptureObserver } from '../capture/observer.ts';
 import { Counters } from '../counters.ts';
-import { BACKLOG_SIZE } from '../links/backlog.ts';
-import { type LinkSpec, makeLinks, type OwnLink } from '../links/index.ts';
+import { LINKS_SIZE, type LinkSpec, makeLinks, type OwnLink } from '../links/index.ts';
 import { BatchSize } from './batch-size.ts';
 import { Forwarder, type Link, MAX_PORTS } from './forwarder.ts';
 import { BATCH, FrameSlots } from './frame-slots.ts';
@@ -13,7 +12,7 @@ import { Reporter } from './reporter.ts';
 import { Spinning } from './spinning.ts';
 
 /** Headers, names and frames; pages that no frame touches take no memory. */
-const ARENA_SIZE = 2 * 1024 * 1024 + BACKLOG_SIZE;
+const ARENA_SIZE = 2 * 1024 * 1024 + LINKS_SIZE;
 /** How long to wait for frames while something is to be reported in the next second, in ms. */
 const REPORT_WAIT_MS = 1000;
 
@@ -119,7 +118,12 @@ export function runDataPlane({ kind, dataFd, bell, counters: shared }: PlaneSetu
     const ended = own.get(port)?.ended;
     if (ended === undefined) return;
     removePort(port);
-    host.post({ report: 'ended', port, errno: ended === 'closed' ? undefined : ended });
+    host.post({
+      report: 'ended',
+      port,
+      errno: typeof ended === 'number' ? ended : undefined,
+      badLength: typeof ended === 'object' ? ended.badLength : undefined,
+    });
   }
 
   /** Takes a batch from a link and sends it on. How many frames came; STOP if the thread is to end. */

@@ -49,8 +49,8 @@ export type PlaneReport =
   | { report: 'stranger' }
   /** Frames could not be delivered: the first at once, the rest counted once a second. */
   | { report: 'lost'; port: number; link: PortKind; errno: number; frames: number }
-  /** What is behind a port is gone, by itself or with an error; the port is removed. */
-  | { report: 'ended'; port: number; errno: number | undefined }
+  /** What is behind a port is gone, by itself, with an error, or with a length in its stream that no frame has; the port is removed. */
+  | { report: 'ended'; port: number; errno: number | undefined; badLength: number | undefined }
   /** The answer to `capture`. */
   | { report: 'capturing' }
   /** The answer to `ask`: addresses as MacTable lists them. */
