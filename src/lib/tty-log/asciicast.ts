@@ -10,13 +10,15 @@ export interface Screen {
 
 /**
  * Turns the records of one tty into an asciicast v2 (docs.asciinema.org/manual/asciicast/v2): a header, then an event a
- * line. A tty log knows no size of the terminal: it has to be told.
+ * line. A tty log knows no size of the terminal: it has to be told. It holds what programs wrote, before the tty put a
+ * carriage return before each newline; here it is there, since the player of a cast is no tty.
  */
 export class Asciicast {
   private readonly screen: Screen;
   private readonly decoders = { o: new StringDecoder('utf8'), i: new StringDecoder('utf8') };
   private start: number | undefined;
   private last = 0;
+  private endsInReturn = false;
 
   constructor(screen: Screen) {
     this.screen = screen;
@@ -29,7 +31,8 @@ export class Asciicast {
     if (record.op !== 'write' && record.op !== 'read') return header;
     const kind = record.op === 'write' ? 'o' : 'i';
     // a character may lie in two records
-    return header + this.event(kind, this.decoders[kind].write(Buffer.from(record.data)));
+    const text = this.decoders[kind].write(Buffer.from(record.data));
+    return header + this.event(kind, kind === 'o' ? this.returned(text) : text);
   }
 
   /** What is left at the end: a header where there was no record, halves of characters. */
@@ -42,6 +45,12 @@ export class Asciicast {
     this.start = time;
     const { columns: width, rows: height } = this.screen;
     return `${JSON.stringify({ version: 2, width, height, timestamp: Math.floor(time / MICROSECOND) })}\n`;
+  }
+
+  private returned(text: string): string {
+    const isReturned = this.endsInReturn;
+    if (text !== '') this.endsInReturn = text.endsWith('\r');
+    return text.replace(/(?<!\r)\n/g, (_, at: number) => (at === 0 && isReturned ? '\n' : '\r\n'));
   }
 
   private event(kind: 'o' | 'i', text: string): string {

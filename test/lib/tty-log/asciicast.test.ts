@@ -35,6 +35,20 @@ test('a character that lies in two records appears whole, with the second; one t
   ).toEqual([HEADER, [0, 'o', 'a'], [0, 'i', 'b'], [1, 'o', 'ä'], [2, 'o', '\ufffd']]);
 });
 
+test('a newline has its carriage return, which the tty had yet to put there', () => {
+  const write = (text: string): TtyRecord => ({ op: 'write', tty: 1, time: 7e6, data: Buffer.from(text) });
+  const read: TtyRecord = { op: 'read', tty: 1, time: 7e6, data: Buffer.from('x\n') };
+  expect(cast([write('a\n\nb\r\n'), write('\n'), write('c\r'), read, write(''), write('\n'), write('\n')])).toEqual([
+    HEADER,
+    [0, 'o', 'a\r\n\r\nb\r\n'],
+    [0, 'o', '\r\n'],
+    [0, 'o', 'c\r'],
+    [0, 'i', 'x\n'],
+    [0, 'o', '\n'],
+    [0, 'o', '\r\n'],
+  ]);
+});
+
 test('times never go back', () => {
   const write = (time: number): TtyRecord => ({ op: 'write', tty: 1, time, data: Buffer.from('x') });
   expect(cast([write(7e6), write(9e6), write(5e6), write(10e6)])).toEqual([
