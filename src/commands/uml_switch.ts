@@ -109,7 +109,7 @@ class Service {
     const { attachments, console, access, pcap } = this.#settings;
     const network = openSwitch({
       ...this.#settings,
-      onEvent: (event) => this.#log.print(messages.eventLines(event)),
+      onEvent: (event) => this.#log.print(messages.eventLines(event), event),
       onFailure: this.#end,
     });
     this.#network = network;

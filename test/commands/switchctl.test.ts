@@ -101,6 +101,29 @@ describe('one command', () => {
     }
     expect((await child.kill()).stdout).toMatch(/^((New connection|Disconnect)\n)+$/);
   });
+
+  test('log --json: an object a line, with the event that the message tells of', async () => {
+    const place = temporaryDirectory();
+    const own = spawnTool('uml_switch', ['-unix', 'sw.ctl', '--console', 'con'], { cwd: place });
+    await own.waitFor(/attached to unix socket/);
+    const child = spawnTool('switchctl', ['-s', 'con', 'log', '--json'], { cwd: place });
+    let guest = await Guest.join(join(place, 'sw.ctl'));
+    for (; !child.stdout.includes('"connected"'); guest = await Guest.join(join(place, 'sw.ctl'))) guest.leave();
+    guest.say(Buffer.alloc(3)); // more than a request
+    await child.waitFor('bad-request');
+    connect(join(place, 'sw.ctl')).end(Buffer.from('cefaedfe02000000', 'hex')); // two lines for one event
+    await child.waitFor('No port associated');
+    const said = (await child.kill()).stdout.split('\n').slice(0, -1);
+    const objects = said.map((line) => JSON.parse(line));
+    expect(objects).toContainEqual({ message: 'New connection', event: { event: 'connected', port: 5 } });
+    expect(objects).toContainEqual({
+      message: 'Bad request',
+      event: { event: 'bad-request', port: expect.any(Number) },
+    });
+    const [first, second] = objects.slice(-2);
+    expect(first).toMatchObject({ message: 'Version 2 is not supported', event: { event: 'bad-version', version: 2 } });
+    expect(Object.keys(second)).toEqual(['message']);
+  });
 });
 
 describe('commands from the input', () => {

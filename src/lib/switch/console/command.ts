@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
+import type { SwitchEvent } from '../events.ts';
 import type { Switch } from '../switch.ts';
+import type { Form } from './answer.ts';
 import { type ArgumentsOf, compile, type Pattern } from './pattern.ts';
 
 /** What the commands act on: a switch, and the program around it. */
@@ -7,8 +9,11 @@ export interface Managed {
   readonly network: ManagedSwitch;
   /** Ends the switch, soon. */
   stop(): void;
-  /** Calls `listener` with each line of the log from now on. Gives the function that ends it. */
-  follow(listener: (line: string) => void): () => void;
+  /**
+   * Calls `listener` with each line of the log from now on, and with the event that it tells of: of several lines the
+   * first has it. Gives the function that ends it.
+   */
+  follow(listener: (line: string, event?: SwitchEvent) => void): () => void;
 }
 
 /** The part of a switch that is managed. */
@@ -32,7 +37,7 @@ export type Result =
   /** `json` for programs, `lines` for people. */
   | { json: unknown; lines: readonly string[] }
   /** From now on the connection is the command's: it writes until one of both ends. */
-  | { stream: (connection: Duplex) => void | Promise<void> }
+  | { stream: (connection: Duplex, form: Form) => void | Promise<void> }
   /** The connection is to be closed. */
   | 'close';
 

@@ -41,7 +41,7 @@ async function serveLine(line: string, socket: Socket, managed: Managed): Promis
   if (!('stream' in result)) return 'next';
   socket.once('end', () => socket.destroySoon());
   socket.resume(); // what it says now means nothing, but its end does
-  await result.stream(socket);
+  await result.stream(socket, form);
   return 'stream';
 }
 

@@ -3,8 +3,10 @@ import { type Command, command, done } from '../command.ts';
 /** The program around the switch, and the connection. */
 export const SESSION_COMMANDS: readonly Command[] = [
   command('log', "the switch's messages from now on, over this connection until it is closed", ({ follow }) => ({
-    stream(connection) {
-      const end = follow((line) => connection.write(`${line}\n`));
+    stream(connection, form) {
+      const end = follow((message, event) => {
+        connection.write(`${form === 'json' ? JSON.stringify({ message, event }) : message}\n`);
+      });
       connection.once('close', end);
     },
   })),
