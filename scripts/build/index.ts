@@ -1,17 +1,18 @@
-// `npm run build`: dist/uml.cjs with dist/assets (the form that npm installs) and dist/bin (the single binary, and a link a tool).
+// `npm run build`: dist/uml.cjs with dist/tools and dist/assets (the form that npm installs) and dist/bin (the single binary, and a link a tool).
 import { copyFileSync, mkdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { findGuestKernel } from '../../src/emulator/guest/index.ts';
 import { linkNames, tools } from '../../src/tools.ts';
 import { buildBinary } from './binary.ts';
-import { bundleLibraries, bundleProgram, bundleWorkers } from './bundle.ts';
+import { bundleLibraries, bundleProgram, bundleTools, bundleWorkers } from './bundle.ts';
 import { dist, packageFile, root } from './paths.ts';
 
 const began = performance.now();
 const program = await bundleProgram();
 await bundleLibraries();
+const toolAssets = await bundleTools();
 const assets = { ...(await bundleWorkers()), ...copyAssets() };
-const made = await buildBinary(program.binary, assets);
+const made = await buildBinary(program.binary, { code: toolAssets, data: assets });
 for (const name of linkNames) link(name);
 
 const binary = join(dist, 'bin/uml');
