@@ -9,6 +9,7 @@ import {
   type MessageWithDescriptors,
   pathAddress,
   receiveWithDescriptors,
+  send,
   unixSocket,
   unixSocketPair,
   watch,
@@ -93,4 +94,18 @@ test('an instance that has gone before it got the terminal', async () => {
   const child = spawn(toolScript('port-helper'), [], { stdio: ['ignore', 'ignore', 'ignore', there] });
   closeFd(there);
   expect(await once(child, 'exit')).toEqual([1, null]);
+});
+
+test('an instance that takes no more', async () => {
+  const [here, there] = unixSocketPair('stream');
+  open.push(here);
+  while (send(there, Buffer.alloc(4096)) !== undefined); // it is non-blocking
+  const child = spawn(toolScript('port-helper'), [], { stdio: ['ignore', 'ignore', 'pipe', there] });
+  closeFd(there);
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  expect(await once(child, 'close')).toEqual([1, null]);
+  expect(stderr).toBe(`${NO_TTY}sendmsg: Resource temporarily unavailable\n`);
 });

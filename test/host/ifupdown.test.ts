@@ -53,7 +53,8 @@ class Machine {
   /** ifup or ifdown with this stanza. */
   ifupdown(command: 'ifup' | 'ifdown', stanza: string, ...options: string[]): Promise<Outcome> {
     writeFileSync(join(this.#directory, 'interfaces'), stanza);
-    return this.try(command, `--state-dir=${this.#directory}`, ...options, 'tap7');
+    const [, name = ''] = /^iface (\S+)/.exec(stanza) ?? [];
+    return this.try(command, `--state-dir=${this.#directory}`, ...options, name);
   }
 
   /** What became of the network: the tap with its owner, routes and proxy ARP. */
@@ -97,6 +98,23 @@ test('once more changes nothing; down, the device stays its user’s', async () 
   expect(await machine.state()).toBe(before);
   expect(await machine.ifupdown('ifdown', STANZA)).toMatchObject({ status: 0 });
   expect(await machine.run('ip', '-detail', 'link', 'show', 'tap7')).toContain('user nobody');
+});
+
+test.each(['tap.7', 'tap-7_b+c'])('a device may be called %s', async (name) => {
+  const machine = await ours();
+  expect(await machine.ifupdown('ifup', STANZA.replace('tap7', name))).toMatchObject({ status: 0, stderr: '' });
+  expect(await machine.run('ip', 'route')).toMatch(`192.0.2.52 dev ${name} scope link`);
+});
+
+test('the guests may be told of with a second address of the tap', async () => {
+  const machine = await ours();
+  await machine.ifupdown('ifup', 'iface tap7 inet static\n  address 192.168.1.1/32\n  tunctl_user nobody\n');
+  const second = STANZA.replace('tap7', 'tap7:0')
+    .replace('192.168.1.1', '192.168.1.2')
+    .replace(/.*tunctl.*\n/, '');
+  expect(await machine.ifupdown('ifup', second)).toEqual({ status: 0, signal: null, stdout: '', stderr: '' });
+  expect(await machine.state()).toMatch(/^192\.0\.2\.52 dev tap7 scope link/m);
+  expect(await machine.run('cat', '/proc/sys/net/ipv4/conf/tap7/proxy_arp')).toBe('1\n');
 });
 
 describe('what fails is ifup’s failure', () => {

@@ -2,12 +2,14 @@
  * What port-helper does for UML's `port:` and `xterm` channels (spec 11.2; arch/um/drivers/port_user.c, xterm.c): a
  * terminal that somebody else made, telnetd or a terminal emulator, is handed to the instance.
  */
+import { constants } from 'node:os';
 import {
   Arena,
   bind,
   closeFd,
   connect,
   hasCode,
+  OsError,
   POLLFD,
   pollBatch,
   rawAddress,
@@ -51,12 +53,12 @@ function bindAsHelper(fd: number): void {
 
 /**
  * Hands a terminal to UML: this process's pid, which UML ends when it is done with the terminal, and the descriptor.
- * @throws OsError of `sendmsg`: ENOTSOCK and EBADF where there is no socket of UML's
+ * @throws OsError of `sendmsg`: ENOTSOCK and EBADF where there is no socket of UML's, EAGAIN where it takes no more
  */
 export function handOver(socket: number, terminal: number): void {
   const pid = Buffer.alloc(4);
   pid.writeInt32LE(process.pid);
-  sendWithDescriptor(socket, pid, terminal);
+  if (sendWithDescriptor(socket, pid, terminal) === undefined) throw new OsError('sendmsg', constants.errno.EAGAIN);
 }
 
 /** POLLERR, POLLHUP, POLLNVAL, which poll(2) tells unasked. */
