@@ -2,11 +2,10 @@ import type { Arena } from '../../os/index.ts';
 import type { Counters } from '../counters.ts';
 import { type Forwarder, MIN_FRAME } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots } from '../plane/frame-slots.ts';
-import type { Backlog } from './backlog.ts';
-import { FrameQueue } from './frame-queue.ts';
 import type { Inbox } from './inbox.ts';
-import type { InetLinkSpec, LinkParts, OwnLink } from './index.ts';
+import type { InetLinkSpec, LinkParts } from './index.ts';
 import type { Envelope, Envelopes } from './outbox.ts';
+import { QueuedLink } from './queued-link.ts';
 import { SourceFilter } from './source-filter.ts';
 import type { VtepGroup, Vteps } from './vteps.ts';
 import { encodeVxlanHeader, isVxlanOf, VXLAN_HEADER } from './vxlan.ts';
@@ -15,10 +14,7 @@ import { encodeVxlanHeader, isVxlanOf, VXLAN_HEADER } from './vxlan.ts';
 const PREFIX_AT = 32;
 
 /** A trunk over UDP, one frame a datagram: to one peer, to a multicast group, or VXLAN. It never ends by itself. */
-export class InetLink implements OwnLink {
-  readonly fd: number;
-  readonly ended = undefined;
-  readonly #port: number;
+export class InetLink extends QueuedLink {
   readonly #vni: number | undefined;
   /** Bytes before the frame in a datagram. */
   readonly #skip: number;
@@ -27,17 +23,19 @@ export class InetLink implements OwnLink {
   readonly #forwarder: Forwarder;
   readonly #counters: Counters;
   readonly #inbox: Inbox;
-  readonly #backlog: Backlog;
   readonly #filter: SourceFilter;
-  readonly #queue: FrameQueue;
   readonly #vteps: Vteps;
   /** The group that its peers are in, for VXLAN. */
   readonly #group: VtepGroup | undefined;
 
   constructor(port: number, { fd, sendFd, port: kind, to, from, vxlan }: InetLinkSpec, parts: LinkParts) {
     const vni = vxlan?.vni;
-    this.fd = fd;
-    this.#port = port;
+    const envelope = writeEnvelope(parts.memory, parts.names.offset(port), to, vni);
+    const group =
+      vxlan?.peers === 'group' ? { port, address: envelope.name, addressLength: envelope.nameLength } : undefined;
+    const envelopes = group ? memberEnvelopes(parts.vteps, group, envelope) : { of: () => envelope };
+    super(fd, { port, kind, fd: sendFd, envelopes }, parts);
+    this.#group = group;
     this.#vni = vni;
     this.#skip = vni === undefined ? 0 : VXLAN_HEADER;
     this.#memory = parts.memory;
@@ -45,15 +43,8 @@ export class InetLink implements OwnLink {
     this.#forwarder = parts.forwarder;
     this.#counters = parts.counters;
     this.#inbox = parts.namedInbox;
-    this.#backlog = parts.backlog;
     this.#filter = new SourceFilter(parts.memory, from);
-    const envelope = writeEnvelope(parts.memory, parts.names.offset(port), to, vni);
     this.#vteps = parts.vteps;
-    if (vxlan?.peers === 'group') {
-      this.#group = { port, address: envelope.name, addressLength: envelope.nameLength };
-    }
-    const envelopes = this.#group ? memberEnvelopes(this.#vteps, this.#group, envelope) : { of: () => envelope };
-    this.#queue = new FrameQueue({ port, kind, fd: sendFd, envelopes }, parts);
   }
 
   take(): number {
@@ -70,10 +61,10 @@ export class InetLink implements OwnLink {
         if (this.#group && length >= VXLAN_HEADER + MIN_FRAME) {
           this.#vteps.learn(this.#group, offset + VXLAN_HEADER, this.#inbox.name(slot));
         }
-        this.#forwarder.forward(this.#port, offset + this.#skip, length - this.#skip);
+        this.#forwarder.forward(this.port, offset + this.#skip, length - this.#skip);
       } else {
-        this.#counters.received(this.#port, length);
-        this.#counters.dropped(this.#port);
+        this.#counters.received(this.port, length);
+        this.#counters.dropped(this.port);
       }
     }
   }
@@ -83,18 +74,14 @@ export class InetLink implements OwnLink {
     return length >= VXLAN_HEADER && isVxlanOf(this.#vni, this.#memory.u8, offset);
   }
 
-  send(_port: number, offset: number, length: number): void {
-    this.#queue.add(offset, length);
-  }
-
-  flush(): void {
+  override flush(): void {
     if (this.#group) this.#vteps.catchUp();
-    this.#queue.flush();
+    super.flush();
   }
 
-  remove(): void {
-    this.#backlog.forget(this.#port);
-    if (this.#group) this.#vteps.forgetPort(this.#port);
+  override remove(): void {
+    super.remove();
+    if (this.#group) this.#vteps.forgetPort(this.port);
   }
 }
 

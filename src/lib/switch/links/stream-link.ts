@@ -2,9 +2,9 @@ import { constants } from 'node:os';
 import { type Arena, readAt } from '../../os/index.ts';
 import { type Forwarder, MAX_FRAME } from '../plane/forwarder.ts';
 import { BATCH, type FrameSlots } from '../plane/frame-slots.ts';
-import type { Backlog } from './backlog.ts';
-import { FrameQueue, isGone } from './frame-queue.ts';
-import type { LinkEnd, LinkParts, OwnLink, StreamLinkSpec } from './index.ts';
+import { isGone } from './frame-queue.ts';
+import type { LinkParts, StreamLinkSpec } from './index.ts';
+import { QueuedLink } from './queued-link.ts';
 import { LENGTH_SIZE, readLength } from './stream.ts';
 import { FRAMING_SIZE, StreamFraming } from './stream-framing.ts';
 
@@ -15,33 +15,22 @@ export const STREAM_SIZE = CHUNK + FRAMING_SIZE;
 const { EAGAIN, EINTR } = constants.errno;
 
 /** A stream socket with frames behind their lengths: passt, QEMU. */
-export class StreamLink implements OwnLink {
-  readonly fd: number;
-  readonly #port: number;
+export class StreamLink extends QueuedLink {
   readonly #memory: Arena;
   readonly #slots: FrameSlots;
   readonly #forwarder: Forwarder;
-  readonly #backlog: Backlog;
-  readonly #queue: FrameQueue;
   /** Where received bytes are, the first of them the beginning of a message. */
   readonly #chunk: number;
   #received = 0;
-  #ended: LinkEnd | undefined;
 
   constructor(port: number, { fd, port: kind }: StreamLinkSpec, parts: LinkParts) {
-    this.fd = fd;
-    this.#port = port;
+    const chunk = parts.streams + port * STREAM_SIZE;
+    const framing = new StreamFraming(fd, chunk + CHUNK, parts.memory, parts.outbox);
+    super(fd, { port, kind, fd, envelopes: framing, remainder: framing }, parts);
     this.#memory = parts.memory;
     this.#slots = parts.slots;
     this.#forwarder = parts.forwarder;
-    this.#backlog = parts.backlog;
-    this.#chunk = parts.streams + port * STREAM_SIZE;
-    const framing = new StreamFraming(fd, this.#chunk + CHUNK, parts.memory, parts.outbox);
-    this.#queue = new FrameQueue({ port, kind, fd, envelopes: framing, remainder: framing }, parts);
-  }
-
-  get ended(): LinkEnd | undefined {
-    return this.#ended ?? (this.#queue.isClosed ? 'closed' : undefined);
+    this.#chunk = chunk;
   }
 
   take(): number {
@@ -52,8 +41,8 @@ export class StreamLink implements OwnLink {
       return this.#count();
     }
     const errno = -result;
-    if (errno === 0 || isGone(errno)) this.#ended = 'closed';
-    else if (errno !== EAGAIN && errno !== EINTR) this.#ended = errno;
+    if (errno === 0 || isGone(errno)) this.end = 'closed';
+    else if (errno !== EAGAIN && errno !== EINTR) this.end = errno;
     return 0;
   }
 
@@ -64,7 +53,7 @@ export class StreamLink implements OwnLink {
     for (let at = 0; at + LENGTH_SIZE <= this.#received; ) {
       const length = readLength(u8, this.#chunk + at);
       if (length > MAX_FRAME) {
-        this.#ended = { badLength: length };
+        this.end = { badLength: length };
         break;
       }
       at += LENGTH_SIZE + length;
@@ -85,21 +74,9 @@ export class StreamLink implements OwnLink {
       at += LENGTH_SIZE;
       u8.copyWithin(offset, this.#chunk + at, this.#chunk + at + length);
       at += length;
-      this.#forwarder.forward(this.#port, offset, length);
+      this.#forwarder.forward(this.port, offset, length);
     }
     u8.copyWithin(this.#chunk, this.#chunk + at, this.#chunk + this.#received);
     this.#received -= at;
-  }
-
-  send(_port: number, offset: number, length: number): void {
-    this.#queue.add(offset, length);
-  }
-
-  flush(): void {
-    this.#queue.flush();
-  }
-
-  remove(): void {
-    this.#backlog.forget(this.#port);
   }
 }
