@@ -190,7 +190,8 @@ export class HeldFile {
   /** Fills one part after the other with what lies from `position` on, with one call where the system gives all at once. */
   async readParts(parts: readonly Uint8Array[], position: number): Promise<void> {
     if (parts.length === 1) return this.read(parts[0]!, position);
-    const got = await this.#call<number>((callback) => readv(this.fd, parts, position, callback));
+    // an error may be of a part that nobody wants, else it shows when the rest is read
+    const got = await this.#call<number>((callback) => readv(this.fd, parts, position, callback)).catch(() => 0);
     let at = 0;
     for (const part of parts) {
       const have = Math.max(0, got - at);
