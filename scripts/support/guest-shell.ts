@@ -4,7 +4,7 @@ import type { Child } from './child.ts';
 const BOOT_TIMEOUT = 120_000;
 const COMMAND_TIMEOUT = 120_000;
 /** ms */
-const ANSWER_AGAIN = 4000;
+const ANSWER_AGAIN = 1000;
 
 /** A shell in a guest, reached through the console on its standard input and output. */
 export class GuestShell {
