@@ -1,10 +1,14 @@
-/** VLANs with a switch that is not ours: vde_switch at the other end of a trunk. */
+/** VLANs with others who know them, at the other end of a trunk: vde_switch, and the kernel's own devices. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { PortVlan } from '../../src/lib/switch/index.ts';
 import { Embedded } from '../lib/switch/embedded.ts';
 import { broadcast, frame, Guest, mac, requestV3 } from '../lib/switch/wire.ts';
-import { type Child, temporaryDirectory } from '../support/run.ts';
+import { hostsOnBridge } from '../support/hosts.ts';
+import { startRealUml } from '../support/real-uml.ts';
+import { type Child, runTool, temporaryDirectory } from '../support/run.ts';
 import { startPlug, startVdeSwitch, type VdeSwitch, withLength } from '../support/vde.ts';
 
 /** The frame with a tag after its addresses. */
@@ -138,4 +142,51 @@ test('a trunk to vde_switch: frames stay in their VLAN, with its tag on the wire
   );
   for (const guest of [...ours.values(), ...others.values(), outsider]) guest.leave();
   cable.unplug();
+});
+
+/** What the kernel needs for VLANs, in the order in which it takes them; an archive that is a disk of the guest's. */
+function moduleArchive(): string {
+  const modules = '/usr/lib/uml/modules';
+  const [version = ''] = readdirSync(modules);
+  const files = ['net/llc/llc.ko', 'net/802/stp.ko', 'net/802/garp.ko', 'net/802/mrp.ko', 'net/8021q/8021q.ko'];
+  const archive = join(temporaryDirectory(), 'modules.tar');
+  execFileSync('tar', ['-cf', archive, '-C', join(modules, version, 'kernel'), ...files]);
+  return archive;
+}
+
+test("a UML kernel's own VLAN devices, behind a trunk", async () => {
+  const [host] = await hostsOnBridge(1);
+  if (!host) throw new Error('no host');
+  const socket = join(temporaryDirectory(), 'console');
+  for (const vlan of VLANS) await host.addTap(`tap${vlan}`, `10.${vlan}.0.9/24`);
+  const taps = VLANS.flatMap((vlan) => ['-tap', `tap${vlan}`]);
+  const { child, control } = await host.startSwitch(...taps, '--console', socket);
+  const uml = await startRealUml({
+    namespace: host.namespace,
+    args: [`eth0=daemon,,unix,${control}`, `ubdb=${moduleArchive()}`],
+  });
+  onTestFinished(() => uml.stop());
+  await uml.command(
+    'tar -xf /dev/ubdb -C /tmp; cd /tmp/net; for m in llc/llc 802/stp 802/garp 802/mrp 8021q/8021q; do insmod $m.ko; done',
+  );
+  await uml.command(`ifconfig eth0 10.${NATIVE}.0.1 netmask 255.255.255.0 up`);
+  await child.waitFor(/(New connection\n.*){4}/s);
+  const ask = async (...words: string[]) =>
+    expect(await runTool('switchctl', ['-s', socket, 'port', 'vlan', ...words])).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
+  for (const vlan of VLANS) await ask(`tap${vlan}`, 'access', String(vlan));
+  await ask('8', 'trunk', '10,20', 'native', String(NATIVE));
+  for (const vlan of [10, 20]) {
+    await uml.command(`vconfig add eth0 ${vlan}; ifconfig eth0.${vlan} 10.${vlan}.0.1 netmask 255.255.255.0 up`);
+  }
+  for (const vlan of VLANS) {
+    expect(await uml.command(`ping -c 2 -i 0.2 -W 10 -s 1472 10.${vlan}.0.9`)).toContain('2 packets received');
+    expect(await host.ping(`10.${vlan}.0.1`, '-s', '1472')).toBe('3 received');
+  }
+  // An address of the other VLAN's device does not answer in this one.
+  await host.ip('addr add 10.10.0.20/32 dev tap20');
+  expect(await uml.command('ping -c 1 -W 1 10.10.0.20 || true')).toContain('0 packets received');
+  expect(child.stderr).toBe('');
 });
