@@ -19,7 +19,7 @@ export interface Outcome {
   stderr: string;
 }
 
-const DEFAULT_TIMEOUT = 60_000;
+const DEFAULT_TIMEOUT = 150_000;
 
 /** Runs a program to its end. Rejects if it can't be started or takes longer than `timeout`. */
 export async function run(file: string, args: readonly string[], options: ChildOptions = {}): Promise<Outcome> {

@@ -1,8 +1,8 @@
 import type { Child } from './child.ts';
 
 /** Boots and logins under load take their time; a guest that says nothing for so long is lost. */
-const BOOT_TIMEOUT = 120_000;
-const COMMAND_TIMEOUT = 120_000;
+const BOOT_TIMEOUT = 150_000;
+const COMMAND_TIMEOUT = 150_000;
 /** ms */
 const ANSWER_AGAIN = 1000;
 

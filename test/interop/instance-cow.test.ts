@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { demoRoot, startOurUml } from '../support/our-uml.ts';
 import { startRealUml } from '../support/real-uml.ts';
 import { runProgram, runTool, temporaryDirectory } from '../support/run.ts';
@@ -23,9 +23,9 @@ async function expectSameMerge(directory: string, cow: string): Promise<string> 
   return ours;
 }
 
-test(
+test.concurrent(
   'a COW file that our linux wrote is read by the real kernel, and merged alike by both tools',
-  async () => {
+  async ({ onTestFinished }) => {
     const ours = await startOurUml();
     await ours.command('head -c 5000000 /dev/urandom > /root/random; echo from ours > /root/text; sync');
     const sum = await ours.command('md5sum < /root/random');
@@ -47,9 +47,9 @@ test(
   TIMEOUT,
 );
 
-test(
+test.concurrent(
   'a COW file that the real kernel wrote is read by our linux, and merged alike by both tools',
-  async () => {
+  async ({ onTestFinished }) => {
     const directory = temporaryDirectory();
     const [base, cow] = [join(directory, 'base'), join(directory, 'cow')];
     writeFileSync(base, '');
@@ -72,9 +72,9 @@ test(
   TIMEOUT,
 );
 
-test(
+test.concurrent(
   'both hold the same locks: neither takes what the other has open',
-  async () => {
+  async ({ onTestFinished }) => {
     const ours = await startOurUml();
     const real = await startRealUml({ args: [`ubdb=${ours.cow}`] });
     onTestFinished(() => real.stop());

@@ -62,7 +62,7 @@ export function spawnOurUml(options: OurUmlOptions = {}): OurUml {
   const child = spawnProgram(file, rest, {
     cwd: home,
     env: { XDG_CACHE_HOME: cache, ...options.env, HOME: home },
-    timeout: 120_000,
+    timeout: 150_000,
   });
   const shell = new GuestShell(child);
   return {

@@ -10,9 +10,9 @@ import { packagesMissingForRealUml, rootImage, shim } from './real-uml-parts.ts'
 export { packagesMissingForRealUml } from './real-uml-parts.ts';
 
 const READY = '@@ready@@';
-const BOOT_TIMEOUT = 90_000;
-const COMMAND_TIMEOUT = 60_000;
-const STOP_TIMEOUT = 30_000;
+const BOOT_TIMEOUT = 150_000;
+const COMMAND_TIMEOUT = 150_000;
+const STOP_TIMEOUT = 60_000;
 
 export interface RealUmlOptions {
   /** More words for its command line, e.g. `ubdb=file`, `eth0=daemon,,unix,/tmp/sw.ctl`. */

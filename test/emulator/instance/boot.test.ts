@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, test } from 'vitest';
+import { findGuestKernel } from '../../../src/emulator/guest/index.ts';
 import { demoRoot, type OurUml, spawnOurUml, startOurUml } from '../../support/our-uml.ts';
 import { runTool, temporaryDirectory } from '../../support/run.ts';
 
@@ -25,7 +26,7 @@ function umidDirectory({ home, umid }: OurUml): string {
 }
 
 describe('an instance on a COW file', () => {
-  test('boots to a login, keeps what it writes in the COW file, and finds it again', async () => {
+  test.concurrent('boots to a login, keeps what it writes in the COW file, and finds it again', async () => {
     const before = await sha256(demoRoot());
     const first = await startOurUml();
     expect(first.child.output).toContain(`Creating "${first.cow}" as COW file for "${demoRoot()}"`);
@@ -42,7 +43,7 @@ describe('an instance on a COW file', () => {
     expect(await sha256(demoRoot())).toBe(before);
   });
 
-  test('names its devices as UML does', async () => {
+  test.concurrent('names its devices as UML does', async () => {
     const home = temporaryDirectory();
     for (const letter of 'bdp') writeFileSync(join(home, `disk_${letter}`), Buffer.alloc(1 << 20, letter));
     const uml = await startOurUml({
@@ -68,10 +69,10 @@ describe('an instance on a COW file', () => {
 });
 
 describe('the end of an instance', () => {
-  test.each(['halt', 'poweroff', 'halt -f', 'poweroff -f'])(
+  test.concurrent.each(['halt', 'poweroff', 'halt -f', 'poweroff -f'])(
     '%s leaves status 0 and no umid directory',
     async (command) => {
-      const uml = await startOurUml({ args: ['init=/bin/sh'.replace(/.*/, 'quiet')] });
+      const uml = await startOurUml({ args: ['quiet'] });
       uml.shell.type(command);
       const { status, signal } = await uml.child.exit();
       expect({ status, signal }).toEqual({ status: 0, signal: null });
@@ -79,14 +80,14 @@ describe('the end of an instance', () => {
     },
   );
 
-  test('the status is what the guest wrote to /proc/exitcode', async () => {
+  test.concurrent('the status is what the guest wrote to /proc/exitcode', async () => {
     const uml = await startOurUml();
     await uml.command('echo 7 > /proc/exitcode');
     await uml.powerOff();
     expect((await uml.child.exit()).status).toBe(7);
   });
 
-  test('reboot starts the instance again in the same process, under the same umid', async () => {
+  test.concurrent('reboot starts the instance again in the same process, under the same umid', async () => {
     const uml = await startOurUml();
     const { pid } = uml.child;
     await uml.command('echo over > /root/reboot');
@@ -97,21 +98,24 @@ describe('the end of an instance', () => {
     await uml.powerOff();
   });
 
-  test('noreboot makes a reboot an exit', async () => {
+  test.concurrent('noreboot makes a reboot an exit', async () => {
     const uml = await startOurUml({ args: ['noreboot'] });
     uml.shell.type('reboot');
     expect((await uml.child.exit()).status).toBe(0);
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it with status 1, nothing left behind', async (signal) => {
-    const uml = await startOurUml();
-    await uml.command('echo synced > /root/file; sync');
-    const outcome = await uml.child.kill(signal);
-    expect({ status: outcome.status, signal: outcome.signal }).toEqual({ status: 1, signal: null });
-    expect(readdirSync(join(uml.home, '.uml'))).toEqual([]);
-  });
+  test.concurrent.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s ends it with status 1, nothing left behind',
+    async (signal) => {
+      const uml = await startOurUml();
+      await uml.command('echo synced > /root/file; sync');
+      const outcome = await uml.child.kill(signal);
+      expect({ status: outcome.status, signal: outcome.signal }).toEqual({ status: 1, signal: null });
+      expect(readdirSync(join(uml.home, '.uml'))).toEqual([]);
+    },
+  );
 
-  test('SIGHUP and the end of its input do not end it', async () => {
+  test.concurrent('SIGHUP and the end of its input do not end it', async () => {
     const uml = await startOurUml();
     uml.child.signal('SIGHUP');
     expect(await uml.command('echo alive')).toBe('alive\n');
@@ -121,7 +125,7 @@ describe('the end of an instance', () => {
     await uml.child.kill();
   });
 
-  test('after SIGKILL the next start takes the umid over', async () => {
+  test.concurrent('after SIGKILL the next start takes the umid over', async () => {
     const first = await startOurUml({ umid: 'again' });
     await first.child.kill('SIGKILL');
     expect(existsSync(umidDirectory(first))).toBe(true);
@@ -130,7 +134,7 @@ describe('the end of an instance', () => {
     await second.powerOff();
   });
 
-  test('a panic is shown and ends it by SIGABRT; the umid directory stays', async () => {
+  test.concurrent('a panic is shown and ends it by SIGABRT; the umid directory stays', async () => {
     const uml = spawnOurUml({ ubda: 'nosuch' });
     const { status, signal } = await uml.child.exit();
     expect({ status, signal }).toEqual({ status: null, signal: 'SIGABRT' });
@@ -143,7 +147,7 @@ describe('the end of an instance', () => {
 });
 
 describe('what a user may get wrong', () => {
-  test('no ubda is the file root_fs of the working directory', async () => {
+  test.concurrent('no ubda is the file root_fs of the working directory', async () => {
     const home = temporaryDirectory();
     copyFileSync(demoRoot(), join(home, 'root_fs'));
     const uml = await startOurUml({ home, ubda: '' });
@@ -151,7 +155,7 @@ describe('what a user may get wrong', () => {
     await uml.powerOff();
   });
 
-  test('an umid in use: a random one is taken, and said', async () => {
+  test.concurrent('an umid in use: a random one is taken, and said', async () => {
     const first = await startOurUml({ umid: 'taken' });
     const second = await startOurUml({
       umid: 'taken',
@@ -166,7 +170,7 @@ describe('what a user may get wrong', () => {
     await first.powerOff();
   });
 
-  test("a COW file that another instance has open is refused in UML's words", async () => {
+  test.concurrent("a COW file that another instance has open is refused in UML's words", async () => {
     const first = await startOurUml();
     const second = spawnOurUml({ home: first.home, ubda: first.cow });
     expect((await second.child.exit()).signal).toBe('SIGABRT');
@@ -175,7 +179,7 @@ describe('what a user may get wrong', () => {
     await first.powerOff();
   });
 
-  test.each([
+  test.concurrent.each([
     [
       'a kernel that is none',
       ['kernel=garbage'],
@@ -200,12 +204,9 @@ describe('what a user may get wrong', () => {
 });
 
 test('another i386 kernel boots with kernel=', async () => {
-  const uml = spawnOurUml();
-  await uml.child.kill('SIGKILL');
-  const { findGuestKernel } = await import('../../../src/emulator/guest/index.ts');
-  const link = join(uml.home, 'mine');
-  symlinkSync(findGuestKernel()?.vmlinux ?? '', link);
-  const second = await startOurUml({ home: uml.home, args: ['kernel=mine'] });
-  expect(await second.command('uname -m')).toBe('i686\n');
-  await second.powerOff();
+  const home = temporaryDirectory();
+  symlinkSync(findGuestKernel()?.vmlinux ?? '', join(home, 'mine'));
+  const uml = await startOurUml({ home, args: ['kernel=mine'] });
+  expect(await uml.command('uname -m')).toBe('i686\n');
+  await uml.powerOff();
 });

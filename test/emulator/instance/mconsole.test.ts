@@ -140,7 +140,7 @@ describe('a running instance', () => {
   });
 });
 
-test.each([
+test.concurrent.each([
   ['halt', 0],
   ['reboot', 0],
   ['cad', 0],
@@ -156,7 +156,7 @@ test.each([
   }
 });
 
-test('works when the guest has no user space left', async () => {
+test.concurrent('works when the guest has no user space left', async () => {
   const uml = await startOurUml({ umid: 'dead' });
   uml.shell.type('echo 0 > /proc/sys/kernel/panic; kill -STOP -1');
   const options = { env: { HOME: uml.home } };
