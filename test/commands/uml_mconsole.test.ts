@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MconsoleServer, notify, serveMconsole } from '../../src/lib/mconsole/index.ts';
+import { ownerOf } from '../../src/lib/umid/index.ts';
 import { type ChildOptions, runTool, spawnProgram, spawnTool, temporaryDirectory } from '../support/run.ts';
 
 const VERSION = 'Linux usermode 6.1.176 #1 Sat Jul  4 15:38:16 UTC 2026 x86_64';
@@ -52,11 +53,12 @@ const json = (stdout: string): unknown[] =>
     .map((line) => JSON.parse(line));
 
 describe('--list', () => {
-  beforeEach(() => {
+  beforeEach(async () => {
     instance('debian');
     const stopped = spawnProgram('sleep', ['1000']);
-    directoryOf('halted', stopped.pid);
+    const halted = directoryOf('halted', stopped.pid);
     stopped.signal('SIGSTOP');
+    await expect.poll(() => ownerOf(halted)).toMatchObject({ state: 'stopped' });
     directoryOf('gone', 99_999_999);
   });
 

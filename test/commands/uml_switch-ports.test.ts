@@ -16,14 +16,20 @@ async function startIn(cwd: string, ...args: string[]): Promise<Child> {
   return child;
 }
 
-/** A port on this host that nobody has at the moment. */
+const given = new Set<number>();
+
+/** A port on this host that nobody has at the moment, each time another one. */
 async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, 'close');
-  return port;
+  for (;;) {
+    const socket = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    const { port } = socket.address();
+    socket.close();
+    await once(socket, 'close');
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
 }
 
 /** Two switches with a guest each, which hear each other over what joins the switches. */

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { createCow, mergeInPlace, mergeToFile, openDisk } from '../../src/lib/cow/index.ts';
 import { makeImage, sha256 } from '../lib/cow/images.ts';
 import { startRealUml } from '../support/real-uml.ts';
@@ -43,7 +43,7 @@ test('the kernel and we read and write one COW file in turn, and it merges the s
     }
     // it holds its lock while the device is open
     await uml.command('sleep 1000 </dev/ubdb >/dev/null 2>&1 &');
-    await vi.waitFor(async () => expect(await uml.command('ls -l /proc/*/fd')).toContain('/dev/ubdb'));
+    await expect.poll(() => uml.command('ls -l /proc/*/fd || true')).toContain('/dev/ubdb');
     const locked = { code: 'locked', details: { pid: uml.pid } };
     await expect(openDisk({ file: made }, () => {})).rejects.toMatchObject(locked);
     await expect(mergeInPlace({ cow: made })).rejects.toMatchObject(locked);

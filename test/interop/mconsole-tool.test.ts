@@ -261,7 +261,7 @@ describe('beyond the C tool, on real UML', () => {
     const memory = `${Math.round(kilobytes / 1024)}M`;
     expect(await row('debian')).toEqual(['alive', pid, expect.stringMatching(/^6\./), memory]);
     process.kill(uml.pid, 'SIGSTOP');
-    expect(await row('debian')).toEqual(['stopped', pid, '-', '-']);
+    await expect.poll(() => row('debian')).toEqual(['stopped', pid, '-', '-']); // a signal takes its time
     process.kill(uml.pid, 'SIGCONT');
     const other = await startRealUml({ umid: 'victim', args: [`uml_dir=${uml.home}/.uml/`] });
     await other.kill();

@@ -59,7 +59,7 @@ test('vde_switch and ours, joined by a cable of vde_plugs, are one Ethernet', as
   await child.waitFor(/(New connection\n.*){3}/s);
   // The other end may not be plugged in yet.
   const heard = there.next();
-  const shouting = setInterval(() => here.send(frame(broadcast, mac(1))), 100);
+  const shouting = setInterval(() => void here.sendPatiently(frame(broadcast, mac(1))), 100);
   const hello = await heard;
   clearInterval(shouting);
   expect(hello.subarray(0, 12)).toEqual(Buffer.concat([broadcast, mac(1)]));

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { temporaryDirectory } from '../../support/run.ts';
 
 const BUILD = join(import.meta.dirname, '../../../src/emulator/guest/build.ts');
@@ -25,7 +25,7 @@ test.each([
     child.stderr.on('data', (part) => (output += part));
     const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
 
-    await vi.waitFor(() => expect(existsSync(join(guest, 'kernel.log'))).toBe(true), 20_000);
+    await expect.poll(() => existsSync(join(guest, 'kernel.log'))).toBe(true);
     child.kill(signal);
     expect(await ended).toBe(status);
     expect(output).toBe('guest: interrupted: nothing was left behind, and the next run starts anew\n');

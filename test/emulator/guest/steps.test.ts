@@ -73,7 +73,7 @@ describe('a step', () => {
     const marker = join(folder, 'alive');
     const command = ['sh', '-c', `(while :; do date +%s%N > ${marker}; sleep 0.02; done) & wait`];
     const ended = run(job, { name: 'an endless step', command });
-    await vi.waitFor(() => expect(existsSync(marker)).toBe(true));
+    await expect.poll(() => existsSync(marker)).toBe(true);
     abort.abort();
     await expect(ended).rejects.toMatchObject({ code: 'interrupted' });
     const last = readFileSync(marker, 'utf8');
@@ -95,7 +95,7 @@ describe('the lock', () => {
       second = true;
       return release;
     });
-    await vi.waitFor(() => expect(waited).toHaveBeenCalledWith(process.pid));
+    await expect.poll(() => waited).toHaveBeenCalledWith(process.pid);
     expect(second).toBe(false);
     unlock();
     (await other)();

@@ -28,7 +28,7 @@ test('flushes that are asked for during one are joined, and begin after it', asy
   expect(ends.length).toBe(1);
   ends[0]?.resolve();
   await first;
-  await vi.waitFor(() => expect(ends.length).toBe(2));
+  await expect.poll(() => ends.length).toBe(2);
   ends[1]?.resolve();
   await second;
   await flusher.flush();
@@ -60,6 +60,6 @@ test('a disk that nobody flushes is flushed after a while', async () => {
   expect(bits()).toBe(0);
   vi.advanceTimersByTime(10_000);
   vi.useRealTimers();
-  await vi.waitFor(() => expect(bits()).toBe(0xff));
+  await expect.poll(bits).toBe(0xff);
   await disk.close();
 });

@@ -27,13 +27,19 @@ function peer(address = '127.0.0.1'): { fd: number; address: string; port: numbe
   return { fd, address, port: Buffer.from(socketAddress(fd)).readUInt16BE(2) };
 }
 
-/** A port that nobody has at the moment. */
+const given = new Set<number>();
+
+/** A port that nobody has at the moment, each time another one. */
 function freePort(address = '127.0.0.1'): { address: string; port: number } {
-  const fd = udpSocket(address.includes(':') ? 6 : 4);
-  bind(fd, inetAddress(address, 0));
-  const port = Buffer.from(socketAddress(fd)).readUInt16BE(2);
-  closeFd(fd);
-  return { address, port };
+  for (;;) {
+    const fd = udpSocket(address.includes(':') ? 6 : 4);
+    bind(fd, inetAddress(address, 0));
+    const port = Buffer.from(socketAddress(fd)).readUInt16BE(2);
+    closeFd(fd);
+    if (given.has(port)) continue;
+    given.add(port);
+    return { address, port };
+  }
 }
 
 /** Waits until so many addresses were learned on a port. All of them, in their order. */
