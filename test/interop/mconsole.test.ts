@@ -178,7 +178,7 @@ describe('an instance of real UML', () => {
   });
 
   it('is rebooted, sent control-alt-del, and halted', async () => {
-    const other = await startRealUml();
+    const other = await startRealUml({ lock: 'unlocked' });
     try {
       expect(await request(other.socket, 'reboot')).toMatchObject({ err: 0, text: '' });
       await other.waitForBoot(2);

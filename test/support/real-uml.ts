@@ -23,6 +23,8 @@ export interface RealUmlOptions {
   mem?: string;
   /** Value of `ubda=` instead of a fresh COW file over the test image. It must hold the test image's files. */
   ubda?: string;
+  /** `unlocked`: of a rebooting instance, the driver's thread from before may still hold the lock on its COW file. */
+  lock?: 'unlocked';
   /** Working directory, default the instance's own home. */
   cwd?: string;
   env?: Readonly<Record<string, string>>;
@@ -88,7 +90,7 @@ class Instance implements RealUml {
   private boots = 0;
   private commands = 0;
   private lastCommand: Promise<unknown> = Promise.resolve();
-  private ended = false;
+  private ended: string | undefined;
   private readonly waiters = new Set<() => void>();
   private readonly killAtExit = () => this.killAll();
 
@@ -97,7 +99,7 @@ class Instance implements RealUml {
     this.socket = join(this.home, '.uml', this.umid, 'mconsole');
     const words = [
       `mem=${options.mem ?? '64M'}`,
-      `ubda=${options.ubda ?? `${this.cow},${image}`}`,
+      `${options.lock === 'unlocked' ? 'ubdac' : 'ubda'}=${options.ubda ?? `${this.cow},${image}`}`,
       `umid=${this.umid}`,
       ...['con=null', 'ssl=null', 'con0=fd:0,fd:1', 'con15=fd:3,fd:4'],
       ...(options.args ?? []),
@@ -122,7 +124,7 @@ class Instance implements RealUml {
     for (const stream of [this.child.stdin, this.control]) stream?.on('error', () => {}); // EPIPE once it is gone
     this.exited = new Promise((resolve) => {
       const end = (status: number | null, signal: NodeJS.Signals | null) => {
-        this.ended = true;
+        this.ended = signal ?? `status ${status}`;
         resolve({ status, signal });
         this.wake();
       };
@@ -153,8 +155,8 @@ class Instance implements RealUml {
   }
 
   async stop(): Promise<void> {
-    if (!this.ended) this.control.write('sync; mount -o remount,ro /; poweroff -f\n');
-    await this.until('its end', STOP_TIMEOUT, () => this.ended || undefined).catch(() => {});
+    if (this.ended === undefined) this.control.write('sync; mount -o remount,ro /; poweroff -f\n');
+    await this.until('its end', STOP_TIMEOUT, () => this.ended).catch(() => {});
     await this.kill();
     this.forget();
   }
@@ -213,7 +215,7 @@ class Instance implements RealUml {
         try {
           const value = test();
           if (value !== undefined) finish(() => resolve(value));
-          else if (this.ended) fail('it ended');
+          else if (this.ended !== undefined) fail(`it ended by ${this.ended}`);
         } catch (error) {
           finish(() => reject(error));
         }
