@@ -216,7 +216,7 @@ describe('with a console that fails', () => {
   });
 
   it('a reply whose end is lost is shown, and said to be cut', async () => {
-    expect(await ours(['--timeout', '0.2', directory, 'halt'])).toMatchObject({
+    expect(await ours(['--timeout', '1', directory, 'halt'])).toMatchObject({
       status: 1,
       stdout: 'OK some text\n',
       stderr: 'uml_mconsole: the end of the answer was lost\n',

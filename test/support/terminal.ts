@@ -8,6 +8,7 @@ export interface TerminalSession extends AsyncDisposable {
   readonly screen: string;
   type(text: string): void;
   waitFor(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Its end, when all that it has written is on the screen. */
   exit(): Promise<{ status: number | null; signal: NodeJS.Signals | null }>;
   /** Takes the terminal away, as a window that is closed. */
   hangUp(): void;
@@ -31,6 +32,11 @@ export function onTerminal(
   const wake = () => {
     for (const waiter of [...waiters]) waiter();
   };
+  let tellSilent = (): void => {};
+  /** Nobody will write any more, or is listened to. */
+  const silent = new Promise<void>((resolve) => {
+    tellSilent = resolve;
+  });
   const buffer = Buffer.alloc(4096);
   const watcher = watch(master, {
     readable() {
@@ -40,6 +46,7 @@ export function onTerminal(
         screen += buffer.toString('utf8', 0, length);
       } catch {
         watcher.set({}); // EIO: nobody has the terminal open any more
+        tellSilent();
       }
       wake();
     },
@@ -50,9 +57,10 @@ export function onTerminal(
     connected = false;
     watcher.close();
     closeSync(master);
+    tellSilent();
   };
   const ended = new Promise<{ status: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (status, signal) => resolve({ status, signal }));
+    child.once('exit', (status, signal) => void silent.then(() => resolve({ status, signal })));
   });
   return {
     get screen() {

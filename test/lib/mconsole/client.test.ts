@@ -125,7 +125,7 @@ describe('a request', () => {
 
   it('gives up a reply whose end does not come, well before the time-out for an answer', async () => {
     using server = bareSocket(path);
-    const reply = request(path, 'stack 1', { timeout: 200 });
+    const reply = request(path, 'stack 1', { timeout: 1000 });
     const { from } = await server.next();
     server.send(part('some text\n', 'more'), from);
     expect(await reply).toMatchObject({ text: 'some text\n', truncated: true });

@@ -9,6 +9,7 @@ const PROC: Readonly<Record<string, string>> = {
 
 const heard: string[] = [];
 let server: MconsoleServer;
+let path: string;
 let instance: Mconsole;
 beforeAll(() => {
   const words = ['halt', 'reboot', 'cad', 'stop', 'go', 'stack', 'log'];
@@ -20,7 +21,7 @@ beforeAll(() => {
       },
     ]),
   );
-  const path = `${temporaryDirectory()}/mconsole`;
+  path = `${temporaryDirectory()}/mconsole`;
   server = serveMconsole({
     path,
     commands: {
@@ -43,7 +44,7 @@ beforeAll(() => {
       },
     },
   });
-  instance = new Mconsole(path, { timeout: 300 });
+  instance = new Mconsole(path);
 });
 afterAll(() => server.close());
 
@@ -102,5 +103,6 @@ it('a refusal is an error with the text and the err of the instance', async () =
 });
 
 it('an answer without its end is an error', async () => {
-  await expect(instance.sysrq('c')).rejects.toMatchObject({ code: 'TRUNCATED' });
+  const hasty = new Mconsole(path, { timeout: 1000 });
+  await expect(hasty.sysrq('c')).rejects.toMatchObject({ code: 'TRUNCATED' });
 });
