@@ -33,7 +33,7 @@ it('a guest runs commands, keeps them apart from its console, and is gone after 
 it('a killed guest leaves no helper, and its umid directory as UML leaves it', async () => {
   const uml = await startRealUml();
   const pending = uml.command('sleep 1000');
-  const failure = expect(pending).rejects.toThrow('it ended while waiting');
+  const failure = expect(pending).rejects.toThrow('it ended by SIGKILL while waiting');
   await uml.kill();
   await failure;
   expect(await uml.exited).toEqual({ status: null, signal: 'SIGKILL' });
